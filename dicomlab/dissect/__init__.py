@@ -1,0 +1,1 @@
+"""Capture files to associations: the file, TCP, the conversation. No sockets."""

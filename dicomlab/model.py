@@ -1,0 +1,517 @@
+"""The values of dicomlab: what a table is made of, what decoding gives, what a recording holds.
+
+Everything here is frozen. Nothing here knows a PDU, a socket or a picture: this module imports
+nothing else of the project, save inside :class:`Shown`, through which a value shows itself.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Severity = Literal["error", "warning", "info"]
+Side = Literal["requestor", "acceptor"]
+
+
+# --- the vocabulary of a table ------------------------------------------------------------
+
+
+class Role(enum.StrEnum):
+    """What a field is there for. Every picture gives each role one colour and one letter."""
+
+    LENGTH = "length"  # says how many bytes follow
+    IDENTIFIER = "identifier"  # says what this is: type, tag, context ID, control header
+    NAME = "name"  # names something: AE title, UID
+    VALUE = "value"  # carries a number or a text
+    RESERVED = "reserved"
+    PAYLOAD = "payload"  # carried for somebody else: a fragment, a credential, unread bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """How bytes become a value and a value becomes bytes.
+
+    ``encode(decode(raw), len(raw)) == raw`` holds for every ``raw`` of a size that the kind
+    takes; that is why a decoded tree can be encoded anew without remembering its bytes.
+    """
+
+    name: str
+    size: int | None  # bytes; None: as many as there are
+    decode: Callable[[bytes], Any]
+    encode: Callable[[Any, int | None], bytes]
+    show: Callable[[Any], str]
+
+
+Problem = tuple[str, str]  # (code of the finding, what was found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One line of a table of the standard.
+
+    ``size`` is a number of bytes, the name of the length row that says it, or None for the size
+    of the kind or, where that is open, all that is left. A row of role LENGTH counts the rows
+    that name it or, if none does, all rows after it.
+    """
+
+    name: str
+    kind: Kind
+    role: Role = Role.VALUE
+    size: int | str | None = None
+    default: Any = None
+    meaning: Mapping[Any, str] | Callable[[Any, Values], str | None] | None = None
+    check: Callable[[Any], Iterator[Problem]] | None = None
+    rule: str = ""
+    secret: Callable[[Values], bool] | None = None  # masked in every view where this is true
+    of: Layout | None = None  # what a row that repeats a structure is made of
+
+    def means(self, value: Any, values: Values) -> str | None:
+        """What the standard calls ``value`` here, beside the ``values`` of the rows before it."""
+        if callable(self.meaning):
+            return self.meaning(value, values)
+        return self.meaning.get(value) if self.meaning is not None else None
+
+
+Values = Mapping[str, Any]  # row name → value, of the rows before
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Count:
+    """How often an item may stand in a PDU or item, and the findings where it does not."""
+
+    layout: Layout
+    least: int
+    most: int | None = None
+    missing: str = "item-missing"
+    surplus: str = "item-duplicate"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """One table of the standard: a PDU, an item, a PDV.
+
+    ``overrun``, ``short`` and ``long`` are the findings for a length that points beyond what is
+    there, that leaves too little for the rows, and that leaves bytes behind them.
+    """
+
+    name: str
+    code: int | None
+    clause: str
+    rows: tuple[Row, ...]
+    holds: tuple[Count, ...] = ()  # the items that may stand inside, in their order
+    check: Callable[[Sequence[Field]], Iterator[tuple[str, str, Field | None]]] | None = None
+    overrun: str = "item-length-overrun"
+    short: str = "item-length-wrong"
+    long: str = "item-length-wrong"
+    plausible: int = 0xFFFFFFFF  # a length above this is not believed
+
+    def row(self, name: str) -> Row:
+        """The row of that name (its snake_case will do); KeyError where there is none."""
+        wanted = snake_case(name)
+        for row in self.rows:
+            if snake_case(row.name) == wanted:
+                return row
+        raise KeyError(f"{self.name} has no field {name!r}")
+
+    def sized_by(self, row: Row) -> tuple[Row, ...]:
+        """The rows that a length row counts; empty: all rows after it."""
+        return tuple(one for one in self.rows if one.size == row.name)
+
+
+def snake_case(name: str) -> str:
+    """A name of the standard as a Python name: ``Called-AE-title`` → ``called_ae_title``."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def printable(text: str) -> str:
+    """``text`` with every character that could act on a screen (control, bidi, …) spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# --- showing ------------------------------------------------------------------------------
+
+
+class Shown:
+    """What a value needs to show itself: text and HTML when displayed, a figure when asked for.
+
+    These are the only deferred imports of the project; they keep ``import dicomlab`` light and
+    the values free of any knowledge of how they look.
+    """
+
+    __slots__ = ()
+
+    def draw(self, **options: Any) -> Figure:
+        """This value as a matplotlib figure; the options are those of ``views.figures``."""
+        from dicomlab.views import figures
+
+        return figures.draw(self, **options)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from dicomlab.views import html, text
+
+        return {"text/plain": text.show(self), "text/html": html.show(self)}
+
+
+# --- what decoding gives ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes ``start`` up to, not including, ``stop``, counted from 0."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as the standard has it, or worth knowing, with its evidence."""
+
+    code: str
+    severity: Severity
+    what: str
+    why: str
+    remedy: str
+    clause: str
+    span: Span | None = None  # bytes, in the PDU's own counting
+    sender: Side | None = None  # whose bytes they are
+    frames: tuple[int, int] | None = None  # first and last frame of the capture, from 1
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.code}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named run of bytes: a leaf, or something made of others.
+
+    The leaves under any field follow each other without gap or overlap.
+    """
+
+    name: str
+    start: int
+    stop: int
+    kind: Kind
+    value: Any
+    text: str  # the value as people read it, safe to print
+    clause: str
+    role: Role
+    children: tuple[Field, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    rule: str = ""
+    code: int | None = None  # item type or tag, where it has one
+    secret: bool = False  # its value is masked in every view
+
+    @property
+    def raw(self) -> bytes:
+        """The field's bytes, encoded from its value."""
+        if self.children:
+            return b"".join(leaf.raw for leaf in self.leaves())
+        return self.kind.encode(self.value, self.stop - self.start)
+
+    @property
+    def span(self) -> Span:
+        """Where the field's bytes lie."""
+        return Span(self.start, self.stop)
+
+    def walk(self) -> Iterator[Field]:
+        """This field and all fields below it, in reading order."""
+        waiting = [self]
+        while waiting:
+            one = waiting.pop()
+            yield one
+            waiting.extend(reversed(one.children))
+
+    def leaves(self) -> Iterator[Field]:
+        """The fields that are made of no others, in the order of their bytes."""
+        return (one for one in self.walk() if not one.children)
+
+    def __getitem__(self, path: str) -> Field:
+        return find(self, path)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pdu(Shown):
+    """One PDU as a tree of fields; or, with ``type`` None, bytes that are no PDU.
+
+    ``start`` and ``stop`` count in the bytes that were decoded: in a recording, from the first
+    byte of that direction of the connection.
+    """
+
+    type: str | None
+    root: Field
+    sender: Side | None = None
+    time: int | None = None  # nanoseconds since 1970, of the last byte
+    frames: tuple[int, int] | None = None
+    complete: bool = True
+    index: int | None = None  # its place among the PDUs of the association, from 0
+
+    @property
+    def start(self) -> int:
+        """Offset of the first byte."""
+        return self.root.start
+
+    @property
+    def stop(self) -> int:
+        """Offset just behind the last byte."""
+        return self.root.stop
+
+    @property
+    def name(self) -> str:
+        """The PDU's name, or what to call bytes that are none."""
+        return self.type or "not a PDU"
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of the PDU itself; items and PDVs have theirs inside."""
+        return self.root.children or (self.root,)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings of all fields, in the order of their bytes."""
+        return tuple(f for one in self.root.walk() for f in one.findings)
+
+    def walk(self) -> Iterator[Field]:
+        """All fields, in reading order, the PDU itself left out."""
+        return (one for one in self.root.walk() if one is not self.root or not one.children)
+
+    def leaves(self) -> Iterator[Field]:
+        """The leaves; they tile the PDU's bytes."""
+        return self.root.leaves()
+
+    def __getitem__(self, path: str) -> Field:
+        return find(self.root, path)
+
+    def __bytes__(self) -> bytes:
+        return self.root.raw
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __repr__(self) -> str:
+        return f"<Pdu {self.name}, {len(self)} bytes, {len(self.findings)} findings>"
+
+
+_STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?:id=(?P<id>\d+)|(?P<index>\d+))\])?")
+# three names of the standard hold a slash: Result/Reason, Reason/Diag., SCP/SCU Role Selection
+_SEPARATOR = re.compile(r"/(?!reason|diag|scu role)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a path: ``Presentation Context[id=3]``."""
+
+    name: str  # in snake_case
+    index: int | None = None
+    context_id: int | None = None
+
+
+def steps(path: str) -> list[Step]:
+    """The steps of a path; KeyError where it cannot be read."""
+    found = []
+    for part in _SEPARATOR.split(path):
+        match = _STEP.fullmatch(part.strip())
+        if not match:
+            raise KeyError(f"cannot read the step {part!r} of the path {path!r}")
+        index, ident = match["index"], match["id"]
+        found.append(
+            Step(snake_case(match["name"]), int(index) if index else None, int(ident) if ident else None)
+        )
+    return found
+
+
+def find(root: Field, path: str) -> Field:
+    """The field at ``path`` below ``root``.
+
+    The first step may stand anywhere below; each further one is a child of the one before.
+    Raises KeyError where nothing, or more than one field, is named.
+    """
+    here: Sequence[Field] = [one for one in root.walk() if one is not root]
+    for depth, step in enumerate(steps(path)):
+        if depth:
+            here = [child for one in here for child in one.children]
+        here = [one for one in here if snake_case(one.name) == step.name]
+        if step.context_id is not None:
+            here = [one for one in here if _context_id(one) == step.context_id]
+        if step.index is not None:
+            here = here[step.index : step.index + 1]
+    if not here:
+        raise KeyError(f"no field {path!r} in {root.name}")
+    if len(here) > 1:
+        raise KeyError(f"{path!r} names {len(here)} fields of {root.name}: say which, as in [0]")
+    return here[0]
+
+
+def _context_id(item: Field) -> Any:
+    ids = (c.value for c in item.children if c.name == "Presentation-context-ID")
+    return next(ids, None)
+
+
+# --- what a recording holds ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One end of a TCP connection."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PresentationContext:
+    """What was proposed under one presentation context ID, and what became of it."""
+
+    id: int
+    abstract_syntax: str | None
+    proposed: tuple[str, ...] = ()
+    result: int | None = None  # PS3.8 Table 9-18; None: not answered
+    accepted: str | None = None  # the transfer syntax agreed on
+
+
+Ended = Literal[
+    "released", "rejected", "aborted", "unanswered", "closed-without-release", "capture-ends"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an association ended, as far as the recording shows it."""
+
+    ended: Ended
+    by: Side | None = None
+    result: int | None = None
+    source: int | None = None
+    reason: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One DIMSE message: its command set, and how large a data set came with it."""
+
+    type: str  # C-ECHO-RQ, or the Command Field in hex where it is unknown
+    sender: Side
+    context_id: int
+    fields: tuple[Field, ...]  # the elements of the reassembled command set
+    message_id: int | None = None
+    responding_to: int | None = None
+    status: int | None = None
+    sop_class: str | None = None
+    sop_instance: str | None = None
+    dataset_bytes: int | None = None  # None: no data set
+    start: int = 0  # of the first PDU that carried it, in the sender's stream
+    stop: int = 0  # behind the last PDU that carried it
+    time: int | None = None  # nanoseconds since 1970, of the last byte
+    complete: bool = True
+    pdus: tuple[int, ...] = ()  # the indices of the PDUs that carried it
+    more: Mapping[str, Any] = field(default_factory=dict)  # further keys of the contract
+
+    def element(self, name: str) -> Field | None:
+        """The element of that name, if the message has it."""
+        wanted = snake_case(name)
+        return next((one for one in self.fields if snake_case(one.name) == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Association(Shown):
+    """One association: who, what was agreed, what was said, how it ended."""
+
+    connection: int
+    requestor: Endpoint
+    acceptor: Endpoint
+    calling_ae_title: str | None
+    called_ae_title: str | None
+    application_context: str | None
+    outcome: Outcome
+    presentation_contexts: tuple[PresentationContext, ...]
+    negotiation: Mapping[Side, Mapping[str, Any]]
+    pdus: tuple[Pdu, ...]
+    messages: tuple[Message, ...]
+    findings: tuple[Finding, ...] = ()
+    missing_bytes: Mapping[Side, int] = field(default_factory=dict)
+    retransmitted_segments: Mapping[Side, int] = field(default_factory=dict)
+    out_of_order_segments: Mapping[Side, int] = field(default_factory=dict)
+    start_time: int | None = None  # of the first packet of the connection
+    stop_time: int | None = None  # of the last
+
+    def context(self, ident: int) -> PresentationContext | None:
+        """The presentation context with that ID."""
+        return next((c for c in self.presentation_contexts if c.id == ident), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A TCP connection without an association."""
+
+    connection: int
+    requestor: Endpoint
+    acceptor: Endpoint
+    kind: Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
+    bytes: Mapping[Side, int]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capture(Shown):
+    """A capture file, dissected."""
+
+    file: str
+    format: Literal["pcap", "pcapng"]
+    packets: int
+    link_types: tuple[str, ...]
+    first_time: int | None
+    last_time: int | None
+    truncated_packets: int
+    damage: str | None
+    associations: tuple[Association, ...]
+    connections: tuple[Connection, ...]
+    digits: int = 9  # decimal places of the file's times
+    comments: tuple[str, ...] = ()  # what the file says of itself
+
+    @property
+    def pdus(self) -> tuple[Pdu, ...]:
+        """The PDUs of all associations."""
+        return tuple(pdu for one in self.associations for pdu in one.pdus)
+
+
+# --- errors -------------------------------------------------------------------------------
+
+
+class DicomlabError(Exception):
+    """Something that dicomlab cannot do, with what would help."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} {self.remedy}" if self.remedy else message
+
+
+class BuildError(DicomlabError):
+    """Yours: a value that the field cannot take."""
+
+
+class PeerError(DicomlabError):
+    """Theirs: the other end refused, closed, kept silent or sent what it must not."""
+
+    def __init__(self, message: str, remedy: str = "", code: str = "peer-closed") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+class CaptureError(DicomlabError):
+    """The machine's: something that recording or reading a capture needs is missing."""

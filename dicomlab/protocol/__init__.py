@@ -1,0 +1,1 @@
+"""Bytes to fields and fields to bytes; messages, drafts and the state machine. No I/O."""

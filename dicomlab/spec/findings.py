@@ -1,0 +1,259 @@
+"""Every finding: its code, how grave it is, why it matters, who changes what, and the clause.
+
+What was found (the numbers and texts of the case) is said by the one place that raises it.
+A code never changes its meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicomlab.model import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One code."""
+
+    severity: Severity
+    why: str
+    remedy: str
+    clause: str
+
+
+_SENDER = "The maker of the sending application"
+
+FINDINGS: dict[str, FindingRow] = {
+    # --- raised by the codec: one PDU shows them by itself ------------------------------------
+    "not-dicom-http": FindingRow(
+        "error", "These bytes are HTTP: a web client or a web server, not a DICOM application.",
+        "Whoever configured the caller sets the port of the DICOM service, not that of the web "
+        "service.", "PS3.8 9.3.1"),
+    "not-dicom-tls": FindingRow(
+        "error", "These bytes are a TLS record: one side speaks TLS, the other does not.",
+        "Switch TLS on at both ends or off at both; DICOM over TLS has a port of its own.",
+        "PS3.15 B.12"),
+    "not-dicom-ssh": FindingRow(
+        "error", "These bytes are an SSH banner.",
+        "Whoever configured the caller sets the port of the DICOM service.", "PS3.8 9.3.1"),
+    "not-dicom-other": FindingRow(
+        "error", "A DICOM conversation begins with a PDU type of 01H to 07H.",
+        "Check which service listens on this port, and set the DICOM port at the caller.",
+        "PS3.8 9.3.1"),
+    "pdu-type-unknown": FindingRow(
+        "error", "PDU types other than 01H to 07H do not exist; the receiver aborts (Evt19).",
+        f"{_SENDER} sends a defined PDU type.", "PS3.8 9.3.1"),
+    "pdu-header-truncated": FindingRow(
+        "error", "A PDU header has 6 bytes; the bytes end before.",
+        "Find out what ended the connection or the recording here.", "PS3.8 9.3.1"),
+    "pdu-truncated": FindingRow(
+        "error", "PDU-length announces more bytes than are there: the receiver waits for the rest.",
+        f"Find out what ended the bytes here; if nothing did, {_SENDER.lower()} mends PDU-length.",
+        "PS3.8 9.3.1"),
+    "pdu-length-implausible": FindingRow(
+        "error", "No sane PDU is that long; whoever believes the length waits for ever.",
+        f"{_SENDER} mends PDU-length; receivers limit what they take.", "PS3.8 9.3.1"),
+    "pdu-length-too-short": FindingRow(
+        "error", "PDU-length leaves no room for the fields that this PDU always has.",
+        f"{_SENDER} mends PDU-length.", "PS3.8 9.3.1"),
+    "pdu-length-wrong-fixed": FindingRow(
+        "error", "This PDU always has a PDU-length of 4.",
+        f"{_SENDER} sends PDU-length 00000004H.", "PS3.8 9.3.4"),
+    "stream-misaligned": FindingRow(
+        "error", "What follows the previous PDU is no PDU header: its PDU-length was probably wrong.",
+        f"{_SENDER} mends the PDU-length of the PDU before.", "PS3.8 9.3.1"),
+    "reserved-nonzero": FindingRow(
+        "info", "Reserved fields are sent as zero and not tested on receipt: nothing breaks.",
+        "Nobody has to change anything.", "PS3.8 9.3.1"),
+    "protocol-version-unsupported": FindingRow(
+        "error", "Bit 0 stands for version 1, the only version there is; the acceptor rejects.",
+        f"{_SENDER} sends 0001H, big endian.", "PS3.8 Table 9-11"),
+    "protocol-version-extra-bits": FindingRow(
+        "info", "Only bit 0 is tested: the request must be accepted.",
+        "Nobody has to change anything; an acceptor that refuses this is wrong.",
+        "PS3.8 Table 9-11"),
+    "ae-empty": FindingRow(
+        "error", "An AE title of nothing but spaces names nobody.",
+        "Whoever configured the caller enters the AE title.", "PS3.8 Table 9-11"),
+    "ae-invalid-char": FindingRow(
+        "error", "An AE title holds printable ASCII without the backslash: no accents, no control "
+        "characters.", "Whoever gave the AE title chooses one of letters, digits and _.",
+        "PS3.5 6.2"),
+    "ae-nul-padded": FindingRow(
+        "warning", "AE titles are filled up with spaces; some peers compare the NULs and refuse.",
+        f"{_SENDER} pads with 20H.", "PS3.8 Table 9-11"),
+    "ae-leading-space": FindingRow(
+        "info", "Spaces at either end do not count.",
+        "Whoever configured the caller may take the space away, since some peers do compare it.",
+        "PS3.8 Table 9-11"),
+    "item-unknown": FindingRow(
+        "warning", "An item of unknown type is skipped by its length, and is no reason to reject.",
+        "Nobody has to change anything; if the peer aborts here, leave the item out.",
+        "PS3.8 9.3.1"),
+    "item-missing": FindingRow(
+        "error", "An item that every PDU of this type carries is not there.",
+        f"{_SENDER} adds it.", "PS3.8 9.3.2"),
+    "item-duplicate": FindingRow(
+        "error", "This item may stand here once only.", f"{_SENDER} sends it once.",
+        "PS3.8 9.3.2"),
+    "item-misplaced": FindingRow(
+        "error", "This item does not belong into this PDU or item.",
+        f"{_SENDER} leaves it out here.", "PS3.8 9.3.2"),
+    "item-order": FindingRow(
+        "warning", "Items come in increasing order of their types; some peers rely on it.",
+        f"{_SENDER} sends them in order.", "PS3.8 9.3.1"),
+    "item-length-overrun": FindingRow(
+        "error", "Item-length points beyond the PDU or item that holds it.",
+        f"{_SENDER} mends Item-length.", "PS3.8 9.3.1"),
+    "item-length-wrong": FindingRow(
+        "error", "The length does not fit what the item holds.",
+        f"{_SENDER} mends the length.", "PS3.8 9.3.1"),
+    "item-header-truncated": FindingRow(
+        "error", "An item header has 4 bytes; fewer are left.",
+        f"{_SENDER} mends the lengths around it.", "PS3.8 9.3.1"),
+    "app-context-unknown": FindingRow(
+        "error", "There is one application context name in DICOM.",
+        f"{_SENDER} sends 1.2.840.10008.3.1.1.1, not padded.", "PS3.7 A.2.1"),
+    "context-id-even": FindingRow(
+        "error", "Presentation context IDs are odd.", f"{_SENDER} uses 1, 3, 5, …",
+        "PS3.8 Table 9-13"),
+    "context-id-zero": FindingRow(
+        "error", "Presentation context IDs are odd numbers from 1 to 255.",
+        f"{_SENDER} uses 1, 3, 5, …", "PS3.8 Table 9-13"),
+    "context-id-duplicate": FindingRow(
+        "error", "An ID stands for one presentation context: nobody can tell these apart.",
+        f"{_SENDER} gives each context its own ID.", "PS3.8 Table 9-13"),
+    "context-result-unknown": FindingRow(
+        "error", "Results are 0 to 4.", f"{_SENDER} answers with one of them.",
+        "PS3.8 Table 9-18"),
+    "abstract-syntax-count": FindingRow(
+        "error", "A proposed context names exactly one abstract syntax.",
+        f"{_SENDER} sends one 30H in each 20H.", "PS3.8 Table 9-13"),
+    "transfer-syntax-count": FindingRow(
+        "error", "A proposed context lists at least one transfer syntax, an answered one exactly "
+        "one.", f"{_SENDER} sends as many 40H as that.", "PS3.8 Table 9-18"),
+    "uid-empty": FindingRow(
+        "error", "A UID of no characters names nothing.", f"{_SENDER} sends the UID.",
+        "PS3.5 9.1"),
+    "uid-too-long": FindingRow(
+        "error", "A UID has at most 64 characters.", f"{_SENDER} uses a shorter UID.",
+        "PS3.5 9.1"),
+    "uid-bad-char": FindingRow(
+        "error", "A UID is a row of numbers with full stops between.",
+        f"{_SENDER} sends a well-formed UID.", "PS3.5 9.1"),
+    "uid-leading-zero": FindingRow(
+        "error", "A component of a UID is 0, or does not begin with 0.",
+        f"{_SENDER} sends a well-formed UID.", "PS3.5 9.1"),
+    "uid-padded": FindingRow(
+        "warning", "UIDs in association PDUs are not padded: some peers compare the padding too.",
+        f"{_SENDER} leaves the padding away.", "PS3.8 annex F"),
+    "uid-pad-space": FindingRow(
+        "warning", "A UID in a command set is padded with NUL, not with a space.",
+        f"{_SENDER} pads with 00H.", "PS3.5 6.2"),
+    "max-length-zero": FindingRow(
+        "info", "0 says that no limit is stated: the peer may send PDUs of any length.",
+        "Nobody has to change anything.", "PS3.8 D.1"),
+    "max-length-too-small": FindingRow(
+        "error", "Not even one fragment of two bytes fits into a PDU of this length.",
+        "Whoever configured the sending application raises its maximum PDU length.",
+        "PS3.8 D.1"),
+    "max-length-huge": FindingRow(
+        "info", "Very large PDUs are legal.", "Nobody has to change anything.", "PS3.8 D.1"),
+    "version-name-length": FindingRow(
+        "error", "An implementation version name has 1 to 16 characters.",
+        f"{_SENDER} shortens it.", "PS3.7 D.3.3.2"),
+    "user-identity-type": FindingRow(
+        "error", "User identity types are 1 to 5.", f"{_SENDER} sends a defined type.",
+        "PS3.7 D.3.3.7"),
+    "pdv-length-too-small": FindingRow(
+        "error", "A PDV holds at least its context ID and its message control header: 2 bytes.",
+        f"{_SENDER} mends the PDV's Item-length.", "PS3.8 Table 9-23"),
+    "pdv-empty": FindingRow(
+        "warning", "A PDV without a fragment must not be sent; a receiver should cope with it.",
+        f"{_SENDER} sends no empty fragments.", "PS3.8 E.1"),
+    "pdv-odd": FindingRow(
+        "error", "Every fragment has an even number of bytes.",
+        f"{_SENDER} cuts at even places.", "PS3.8 E.1"),
+    "pdv-length-overrun": FindingRow(
+        "error", "The PDV's Item-length points beyond its PDU.",
+        f"{_SENDER} mends the PDV's Item-length.", "PS3.8 Table 9-23"),
+    "pdv-none": FindingRow(
+        "error", "A P-DATA-TF carries at least one PDV.", f"{_SENDER} sends no empty P-DATA-TF.",
+        "PS3.8 9.3.5"),
+    "pdv-trailing": FindingRow(
+        "error", "The bytes behind the last PDV are too few for another one.",
+        f"{_SENDER} mends PDU-length or the PDV's Item-length.", "PS3.8 9.3.5"),
+    "mch-reserved-bits": FindingRow(
+        "warning", "Bits 2 to 7 of the message control header are sent as 0 and never tested.",
+        f"{_SENDER} sends 00H to 03H.", "PS3.8 E.2"),
+    "pdv-same-type-repeated": FindingRow(
+        "info", "Two fragments of the same kind in one PDU are discouraged, but must be handled.",
+        f"{_SENDER} may join them.", "PS3.8 E.1"),
+    "pdv-mixed-context": FindingRow(
+        "error", "All PDVs of a message, and so of a PDU, belong to one presentation context.",
+        f"{_SENDER} uses one context a message.", "PS3.8 E.1"),
+    "pdv-mixed-message": FindingRow(
+        "error", "A P-DATA-TF carries fragments of one message only.",
+        f"{_SENDER} begins a new PDU for a new message.", "PS3.8 E.1"),
+    "cmd-empty": FindingRow(
+        "error", "A command set has elements.", f"{_SENDER} sends the command set.",
+        "PS3.7 6.3"),
+    "cmd-group-length-missing": FindingRow(
+        "warning", "A command set begins with its length, (0000,0000).",
+        f"{_SENDER} adds it.", "PS3.7 E.1"),
+    "cmd-group-length-wrong": FindingRow(
+        "warning", "(0000,0000) counts the bytes behind its own value; some receivers rely on it.",
+        f"{_SENDER} mends it.", "PS3.7 E.1"),
+    "cmd-big-endian": FindingRow(
+        "error", "A command set is always little endian, whatever transfer syntax was agreed on.",
+        f"{_SENDER} encodes it as Implicit VR Little Endian.", "PS3.7 6.3.1"),
+    "cmd-explicit-vr": FindingRow(
+        "error", "A command set never carries VR letters, whatever transfer syntax was agreed on.",
+        f"{_SENDER} encodes it as Implicit VR Little Endian.", "PS3.7 6.3.1"),
+    "cmd-order": FindingRow(
+        "warning", "Elements come in ascending order of their tags.",
+        f"{_SENDER} sorts them.", "PS3.7 6.3.1"),
+    "cmd-duplicate-tag": FindingRow(
+        "error", "Each element stands once in a command set.", f"{_SENDER} sends it once.",
+        "PS3.7 6.3.1"),
+    "cmd-foreign-group": FindingRow(
+        "error", "A command set holds elements of group 0000 only.",
+        f"{_SENDER} sends this element in the data set, if at all.", "PS3.7 6.3.1"),
+    "cmd-unknown-element": FindingRow(
+        "warning", "The standard knows no such element in group 0000.",
+        f"{_SENDER} leaves it out.", "PS3.7 E.1"),
+    "cmd-retired": FindingRow(
+        "info", "This element is retired: no longer sent, ignored on receipt.",
+        f"{_SENDER} may leave it out.", "PS3.7 E.2"),
+    "cmd-element-overrun": FindingRow(
+        "error", "The value length points beyond the command set.",
+        f"{_SENDER} mends the value length.", "PS3.7 6.3.1"),
+    "cmd-truncated": FindingRow(
+        "error", "An element has a tag and a value length, 8 bytes; fewer are left.",
+        f"{_SENDER} mends the lengths around it.", "PS3.7 6.3.1"),
+    "cmd-odd-length": FindingRow(
+        "error", "Every value has an even length.", f"{_SENDER} pads it.", "PS3.7 6.3.1"),
+    "cmd-value-length": FindingRow(
+        "error", "The value's length does not fit its value representation.",
+        f"{_SENDER} mends the value.", "PS3.5 6.2"),
+    "cmd-missing-element": FindingRow(
+        "error", "An element that every message of this kind carries is not there.",
+        f"{_SENDER} adds it.", "PS3.7 9.3"),
+    "cmd-field-unknown": FindingRow(
+        "error", "The Command Field names no message of the standard.",
+        f"{_SENDER} sends a defined Command Field.", "PS3.7 E.1"),
+    "status-missing": FindingRow(
+        "error", "A response without a status says nothing.", f"{_SENDER} adds (0000,0900).",
+        "PS3.7 9.3"),
+    "status-unknown": FindingRow(
+        "warning", "The status lies outside all ranges of the standard.",
+        f"{_SENDER} uses a status of PS3.7 annex C.", "PS3.7 annex C"),
+    "reject-unknown-code": FindingRow(
+        "warning", "The standard gives no meaning to this result, source and reason together.",
+        f"{_SENDER} uses a defined combination; ask its log for the reason.",
+        "PS3.8 Table 9-21"),
+    "abort-reserved-code": FindingRow(
+        "warning", "The standard gives no meaning to this source and reason together.",
+        f"{_SENDER} uses a defined combination; ask its log for the reason.",
+        "PS3.8 Table 9-26"),
+}
