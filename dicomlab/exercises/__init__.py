@@ -1,0 +1,1 @@
+"""Exercises, checked on bytes and recordings."""
