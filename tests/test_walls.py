@@ -27,8 +27,7 @@ FLOORS = [
 ]
 ROOMS = set().union(*FLOORS)
 PURE = {"model", "spec", "protocol", "dissect", "diagnosis"}
-KEPT_OUT_OF_ROOMS = set().union(*FLOORS)
-PURE = {
+KEPT_OUT_OF_PURE = {
     "_thread", "anywidget", "asyncio", "concurrent", "ipywidgets", "matplotlib", "multiprocessing",
     "pynetdicom", "pyshark", "rich", "select", "selectors", "socket", "socketserver", "ssl",
     "subprocess", "threading", "typer",
