@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +65,7 @@ class Row:
     role: Role = Role.VALUE
     size: int | str | None = None
     default: Any = None
+    fixed: bool = False  # the default is the only value there is: PDU-type, Item-type, Tag
     meaning: Mapping[Any, str] | Callable[[Any, Values], str | None] | None = None
     check: Callable[[Any], Iterator[Problem]] | None = None
     rule: str = ""
@@ -110,6 +111,7 @@ class Layout:
     short: str = "item-length-wrong"
     long: str = "item-length-wrong"
     plausible: int = 0xFFFFFFFF  # a length above this is not believed
+    tested: Callable[[Values], bool] | None = None  # whether what it holds is significant
 
     def row(self, name: str) -> Row:
         """The row of that name (its snake_case will do); KeyError where there is none."""
@@ -156,6 +158,32 @@ class Shown:
         from dicomlab.views import html, text
 
         return {"text/plain": text.show(self), "text/html": html.show(self)}
+
+
+# --- what paths lead through ----------------------------------------------------------------
+
+
+class Named(Protocol):
+    """What paths lead through: fields, and the parts of a draft."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def children(self) -> Sequence[Self]: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def walk(root: N) -> Iterator[N]:
+    """``root`` and all below it, in reading order."""
+    waiting = [root]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting.extend(reversed(one.children))
 
 
 # --- what decoding gives ------------------------------------------------------------------
@@ -225,11 +253,7 @@ class Field:
 
     def walk(self) -> Iterator[Field]:
         """This field and all fields below it, in reading order."""
-        waiting = [self]
-        while waiting:
-            one = waiting.pop()
-            yield one
-            waiting.extend(reversed(one.children))
+        return walk(self)
 
     def leaves(self) -> Iterator[Field]:
         """The fields that are made of no others, in the order of their bytes."""
@@ -329,13 +353,13 @@ def steps(path: str) -> list[Step]:
     return found
 
 
-def find(root: Field, path: str) -> Field:
-    """The field at ``path`` below ``root``.
+def find(root: N, path: str) -> N:
+    """What stands at ``path`` below ``root``.
 
     The first step may stand anywhere below; each further one is a child of the one before.
-    Raises KeyError where nothing, or more than one field, is named.
+    Raises KeyError where nothing, or more than one place, is named.
     """
-    here: Sequence[Field] = [one for one in root.walk() if one is not root]
+    here: Sequence[N] = [one for one in walk(root) if one is not root]
     for depth, step in enumerate(steps(path)):
         if depth:
             here = [child for one in here for child in one.children]
@@ -351,7 +375,7 @@ def find(root: Field, path: str) -> Field:
     return here[0]
 
 
-def _context_id(item: Field) -> Any:
+def _context_id(item: Named) -> Any:
     ids = (c.value for c in item.children if c.name == "Presentation-context-ID")
     return next(ids, None)
 
@@ -399,7 +423,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One DIMSE message: its command set, and how large a data set came with it."""
+    """One DIMSE message: its command set, and how large a data set came with it.
+
+    The offsets of ``fields`` count in the reassembled command set; ``spans`` tells where a
+    field's bytes lay in the sender's stream.
+    """
 
     type: str  # C-ECHO-RQ, or the Command Field in hex where it is unknown
     sender: Side
@@ -416,12 +444,25 @@ class Message:
     time: int | None = None  # nanoseconds since 1970, of the last byte
     complete: bool = True
     pdus: tuple[int, ...] = ()  # the indices of the PDUs that carried it
+    fragments: tuple[Span, ...] = ()  # where the command set's bytes lay, in the sender's stream
+    findings: tuple[Finding, ...] = ()  # those that only the reassembled command set shows
     more: Mapping[str, Any] = field(default_factory=dict)  # further keys of the contract
 
     def element(self, name: str) -> Field | None:
         """The element of that name, if the message has it."""
         wanted = snake_case(name)
         return next((one for one in self.fields if snake_case(one.name) == wanted), None)
+
+    def spans(self, part: Field) -> tuple[Span, ...]:
+        """Where the bytes of a field of the command set lay: one span, or several when cut."""
+        found, before = [], 0
+        for piece in self.fragments:
+            start = max(part.start, before)
+            stop = min(part.stop, before + len(piece))
+            if start < stop:
+                found.append(Span(piece.start + start - before, piece.start + stop - before))
+            before += len(piece)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

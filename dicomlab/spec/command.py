@@ -20,6 +20,7 @@ DATA_SET_FOLLOWS = 0x0001
 GROUP_LENGTH = 0x00000000
 COMMAND_FIELD = 0x00000100
 DATA_SET_TYPE = 0x00000800
+STATUS = 0x00000900
 RESPONSE = 0x8000  # a response's Command Field is the request's with this bit
 EVERYWHERE = (0x0000, 0x0100, 0x0800)  # elements that every message carries
 
@@ -182,17 +183,17 @@ def _status_text(value: Any, _: Values) -> str | None:
 
 # what the value row of an element knows beyond its VR; by tag, else by VR
 _MORE: dict[int | str, dict[str, Any]] = {
+    GROUP_LENGTH: {"role": Role.LENGTH},
     COMMAND_FIELD: {"meaning": COMMAND_FIELDS, "check": _command_field, "role": Role.IDENTIFIER},
     0x00000700: {"meaning": PRIORITIES},
     DATA_SET_TYPE: {"meaning": _data_set_type},
-    0x00000900: {"meaning": _status_text, "check": _status},
+    STATUS: {"meaning": _status_text, "check": _status},
     "UI": {"meaning": _uid_name, "check": _uid, "role": Role.NAME},
     "AE": {"check": ae_title, "role": Role.NAME},
 }
 # shown as the standard prints them: 0030H, 0101H
-IN_HEX = frozenset({COMMAND_FIELD, DATA_SET_TYPE, 0x00000900})
+IN_HEX = frozenset({COMMAND_FIELD, DATA_SET_TYPE, STATUS})
 
-TAG_ROW = Row("Tag", TAG, Role.IDENTIFIER, rule="group and element, each little endian")
 VALUE_LENGTH_ROW = Row("Value Length", LENGTH_LE, Role.LENGTH,
                        rule="number of bytes of the value, even")
 
@@ -209,11 +210,27 @@ def element_layout(element: Element) -> Layout:
     """The three rows of an element on the wire (PS3.7 6.3.1)."""
     more = _MORE.get(element.tag) or _MORE.get(element.vr) or {}
     value = Row("Value", value_kind(element), **{"rule": element.rule, **more})
-    return Layout(element.name, element.tag, element.clause, (TAG_ROW, VALUE_LENGTH_ROW, value),
+    tag = Row("Tag", TAG, Role.IDENTIFIER, default=element.tag, fixed=True,
+              rule="group and element, each little endian")
+    return Layout(element.name, element.tag, element.clause, (tag, VALUE_LENGTH_ROW, value),
                   overrun="cmd-element-overrun", short="cmd-truncated", long="cmd-value-length")
 
 
 ELEMENT_LAYOUTS: dict[int, Layout] = {
     tag: element_layout(element) for tag, element in ELEMENTS.items()
 }
+UNREADABLE = Row("Value", BYTES, Role.PAYLOAD, rule="does not fit its value representation")
+UNKNOWN_ELEMENT = Layout(
+    "Unknown element", None, "PS3.7 annex E",
+    (Row("Tag", TAG, Role.IDENTIFIER), VALUE_LENGTH_ROW, Row("Value", BYTES, Role.PAYLOAD)),
+)
+VALUE_REPRESENTATIONS = frozenset({*VR, "SS", "SL", "DA", "TM", "PN", "ST", "OB", "OW", "UN", "SQ"})
 COMMAND_SET_CLAUSE = "PS3.7 6.3.1"
+
+
+def fits(element: Element, size: int) -> bool:
+    """Whether a value of ``size`` bytes is possible for the element."""
+    unit = VR[element.vr].size
+    if unit is None:
+        return True
+    return size % unit == 0 if element.vm != "1" else size == unit

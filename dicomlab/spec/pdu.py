@@ -231,7 +231,7 @@ def _reserved(size: int, name: str = "Reserved") -> Row:
 
 
 def _type(code: int, name: str, meaning: str) -> Row:
-    return Row(name, CODE, Role.IDENTIFIER, default=code, meaning={code: meaning})
+    return Row(name, CODE, Role.IDENTIFIER, default=code, fixed=True, meaning={code: meaning})
 
 
 def _uid(name: str, default: str = "", size: str | None = None, **more: Any) -> Row:
@@ -299,6 +299,7 @@ PRESENTATION_CONTEXT_AC = _item(
     holds=(
         Count(TRANSFER_SYNTAX, 1, 1, "transfer-syntax-count", "transfer-syntax-count"),
     ),
+    tested=lambda values: values.get("Result/Reason") == 0,
 )
 
 MAXIMUM_LENGTH = _item(

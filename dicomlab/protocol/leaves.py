@@ -1,0 +1,66 @@
+"""Bytes to leaves: the smallest step of decoding, shared by PDUs and command sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dicomlab.model import Field, Finding, Role, Row, Span, Values
+from dicomlab.spec.findings import FINDINGS
+from dicomlab.spec.kinds import BYTES
+
+
+def finding(code: str, what: str, span: Span | None = None, **more: Any) -> Finding:
+    """A finding of that code: ``what`` is the case, all else comes from the table."""
+    row = FINDINGS[code]
+    return Finding(code, row.severity, what, row.why, row.remedy, row.clause, span, **more)
+
+
+def blame(field: Field, *found: Finding) -> Field:
+    """The field with further findings."""
+    return replace(field, findings=(*field.findings, *found)) if found else field
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """The bytes that are decoded; ``base`` is the offset that their first one gets."""
+
+    data: bytes
+    base: int = 0
+
+    def span(self, at: int, end: int) -> Span:
+        """Positions in ``data`` as a span of offsets."""
+        return Span(self.base + at, self.base + end)
+
+    def leaf(self, row: Row, clause: str, at: int, end: int, values: Values) -> Field:
+        """The field of one row, with what its value alone shows."""
+        value = row.kind.decode(self.data[at:end])
+        span = self.span(at, end)
+        secret = row.secret is not None and row.secret(values)
+        if secret:
+            text = f"(masked, {end - at} bytes)"
+        else:
+            text = row.kind.show(value)
+            meaning = row.means(value, values)
+            if meaning:
+                text = f"{text} = {meaning}"
+        found = tuple(finding(c, w, span) for c, w in row.check(value)) if row.check else ()
+        return Field(
+            row.name, span.start, span.stop, row.kind, value, text, clause, row.role,
+            findings=found, rule=row.rule, secret=secret,
+        )
+
+    def cut(self, row: Row, clause: str, at: int, end: int) -> Field:
+        """What is there of a row whose bytes end too soon."""
+        field = self.opaque(row.name, at, end)
+        text = f"{field.text} (cut)"
+        return replace(field, text=text, clause=clause, role=row.role, rule=row.rule)
+
+    def opaque(self, name: str, at: int, end: int, *found: Finding) -> Field:
+        """Bytes that no row describes, as one leaf."""
+        raw, span = self.data[at:end], self.span(at, end)
+        clause = found[0].clause if found else ""
+        return Field(
+            name, span.start, span.stop, BYTES, raw, BYTES.show(raw), clause, Role.PAYLOAD,
+            findings=found,
+        )
