@@ -256,4 +256,79 @@ FINDINGS: dict[str, FindingRow] = {
         "warning", "The standard gives no meaning to this source and reason together.",
         f"{_SENDER} uses a defined combination; ask its log for the reason.",
         "PS3.8 Table 9-26"),
+    # --- raised by net: what an attempt shows, or one end of a conversation by its order --------
+    "name-unresolved": FindingRow(
+        "error", "The name stands for no address: nothing was sent to anybody.",
+        "Whoever configured the caller corrects the name, or enters the address.", "RFC 1034"),
+    "host-unreachable": FindingRow(
+        "error", "No way leads to this address: DICOM has not even begun.",
+        "Whoever runs the network checks address, cable, VPN and routes between the two.",
+        "RFC 1122"),
+    "connect-forbidden": FindingRow(
+        "error", "The calling machine itself does not let this connection out.",
+        "Whoever runs the calling machine allows the connection in its firewall.", "RFC 1122"),
+    "connection-refused": FindingRow(
+        "error", "The machine is there, but nothing listens on this port.",
+        "Whoever runs the called machine starts the service; or the caller corrects the port.",
+        "RFC 9293"),
+    "connect-timeout": FindingRow(
+        "error", "The connection request was never answered: a firewall drops it, or the machine "
+        "is off.", "Whoever runs the network opens the way from the caller to this port.",
+        "RFC 9293"),
+    "peer-silent": FindingRow(
+        "error", "The peer holds the connection and says nothing: what should come next never did.",
+        "Whoever runs the silent application looks into its log at that second.", "PS3.8 9.1.5"),
+    "peer-closed": FindingRow(
+        "error", "The connection ended without the PDU that should come first.",
+        "Whoever runs the closing application looks into its log at that second.",
+        "PS3.8 9.1.4"),
+    "association-rejected": FindingRow(
+        "error", "The acceptor wants no association with this requestor as it asked for it.",
+        "What the result, source and reason name is corrected where they point to.",
+        "PS3.8 Table 9-21"),
+    "association-aborted": FindingRow(
+        "error", "One side ended the association at once; what was under way is lost.",
+        "Whoever runs the aborting application looks into its log at that second.",
+        "PS3.8 Table 9-26"),
+    "sequence-unexpected-pdu": FindingRow(
+        "error", "The state machine allows no such PDU here; the receiver aborts.",
+        f"{_SENDER} follows PS3.8 Table 9-10.", "PS3.8 Table 9-10"),
+    "context-refused": FindingRow(
+        "error", "The acceptor takes no messages of this SOP Class with these transfer syntaxes.",
+        "Whoever runs the acceptor enables the SOP Class for this requestor.",
+        "PS3.8 Table 9-18"),
+    "context-unanswered": FindingRow(
+        "error", "Every proposed presentation context gets an answer; this one did not.",
+        f"{_SENDER} answers each of them.", "PS3.8 9.3.3.2"),
+    "context-id-not-proposed": FindingRow(
+        "error", "The presentation context ID was never proposed.",
+        f"{_SENDER} uses the proposed IDs.", "PS3.8 Table 9-18"),
+    "transfer-syntax-not-proposed": FindingRow(
+        "error", "The acceptor chooses one of the transfer syntaxes that were proposed.",
+        f"{_SENDER} chooses one of them.", "PS3.8 Table 9-18"),
+    "ac-echo-differs": FindingRow(
+        "info", "The acceptor sends these bytes of the request back; nobody tests them.",
+        "Nobody has to change anything.", "PS3.8 Table 9-17"),
+    "fragment-order": FindingRow(
+        "error", "A data set fragment comes after the command set that announces it.",
+        f"{_SENDER} sends the fragments in order.", "PS3.8 E.1"),
+    "fragment-incomplete": FindingRow(
+        "error", "The last fragment of the message never came: the receiver waits for it.",
+        f"{_SENDER} marks and sends the last fragment.", "PS3.8 E.2"),
+    "cmd-data-set-flag": FindingRow(
+        "error", "Command Data Set Type disagrees with the message: this one has no data set.",
+        f"{_SENDER} sends 0101H.", "PS3.7 9.3"),
+    "sop-class-mismatch": FindingRow(
+        "error", "The message names another SOP Class than its presentation context.",
+        f"{_SENDER} names the abstract syntax of the context.", "PS3.7 9.1.5"),
+    "response-unexpected": FindingRow(
+        "error", "The message answers nothing that was asked: no such request is open.",
+        f"{_SENDER} answers the request, with its Message ID.", "PS3.7 9.1"),
+    "status-not-for-service": FindingRow(
+        "warning", "The standard lists no such status for this service.",
+        f"{_SENDER} uses a status of the service.", "PS3.7 9.1.5.1.4"),
+    "dimse-status": FindingRow(
+        "error", "The request arrived and was understood, and the answer is not Success.",
+        "Whoever runs the answering application looks into its log for the request.",
+        "PS3.7 annex C"),
 }
