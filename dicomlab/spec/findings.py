@@ -298,7 +298,7 @@ FINDINGS: dict[str, FindingRow] = {
         "Whoever runs the acceptor enables the SOP Class for this requestor.",
         "PS3.8 Table 9-18"),
     "context-unanswered": FindingRow(
-        "error", "Every proposed presentation context gets an answer; this one did not.",
+        "warning", "Every proposed presentation context gets an answer; this one did not.",
         f"{_SENDER} answers each of them.", "PS3.8 9.3.3.2"),
     "context-id-not-proposed": FindingRow(
         "error", "The presentation context ID was never proposed.",
