@@ -46,6 +46,7 @@ class Kind:
     decode: Callable[[bytes], Any]
     encode: Callable[[Any, int | None], bytes]
     show: Callable[[Any], str]
+    structured: bool = False  # made of structures that have tables of their own
 
 
 Problem = tuple[str, str]  # (code of the finding, what was found)
@@ -71,6 +72,11 @@ class Row:
     rule: str = ""
     secret: Callable[[Values], bool] | None = None  # masked in every view where this is true
     of: Layout | None = None  # what a row that repeats a structure is made of
+
+    @property
+    def made_of_parts(self) -> bool:
+        """Whether structures stand here, not a value."""
+        return self.of is not None or self.kind.structured
 
     def means(self, value: Any, values: Values) -> str | None:
         """What the standard calls ``value`` here, beside the ``values`` of the rows before it."""
@@ -124,6 +130,20 @@ class Layout:
     def sized_by(self, row: Row) -> tuple[Row, ...]:
         """The rows that a length row counts; empty: all rows after it."""
         return tuple(one for one in self.rows if one.size == row.name)
+
+    def follows(self, row: Row) -> bool:
+        """Whether a row is a length that follows from what stands behind it."""
+        return row.role is Role.LENGTH and row is not self.rows[-1]
+
+    @property
+    def own_row(self) -> Row | None:
+        """The one row that the structure is there for, if it is one: its value is the item's."""
+        rows = [
+            row
+            for row in self.rows
+            if not (row.fixed or row.role is Role.RESERVED or row.made_of_parts or self.follows(row))
+        ]
+        return rows[0] if len(rows) == 1 else None
 
 
 def snake_case(name: str) -> str:
@@ -363,7 +383,7 @@ def find(root: N, path: str) -> N:
     for depth, step in enumerate(steps(path)):
         if depth:
             here = [child for one in here for child in one.children]
-        here = [one for one in here if snake_case(one.name) == step.name]
+        here = _outermost([one for one in here if snake_case(one.name) == step.name])
         if step.context_id is not None:
             here = [one for one in here if _context_id(one) == step.context_id]
         if step.index is not None:
@@ -373,6 +393,12 @@ def find(root: N, path: str) -> N:
     if len(here) > 1:
         raise KeyError(f"{path!r} names {len(here)} fields of {root.name}: say which, as in [0]")
     return here[0]
+
+
+def _outermost(places: Sequence[N]) -> list[N]:
+    """The places without those inside another: an item and its one field may share a name."""
+    inner = {id(child) for one in places for child in one.children}
+    return [one for one in places if id(one) not in inner]
 
 
 def _context_id(item: Named) -> Any:

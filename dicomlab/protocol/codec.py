@@ -124,8 +124,11 @@ class Decoder:
             fields.append(source.opaque("Surplus bytes", at, end))
             at = end
         span = source.span(start, at)
-        root = Field(layout.name, span.start, span.stop, BYTES, None, "", layout.clause,
-                     Role.PAYLOAD, tuple(fields), code=layout.code)
+        own = next((one for one in fields if layout.own_row is not None
+                    and one.name == layout.own_row.name and not one.children), None)
+        root = Field(layout.name, span.start, span.stop, BYTES, own.value if own else None,
+                     own.text if own else "", layout.clause, own.role if own else Role.PAYLOAD,
+                     tuple(fields), code=layout.code, secret=bool(own and own.secret))
         if layout.check is not None and not (claimed is not None and claimed > end):
             for code, what, where in layout.check(fields):
                 found.append(finding(code, what, (where or root).span))

@@ -44,9 +44,8 @@ def command_set(source: Bytes, at: int, end: int) -> Field:
             break
         elements.append(_element(source, at, end))
         at = elements[-1].stop - source.base
-    clause = command.COMMAND_SET_CLAUSE
-    root = Field("Command Set", span.start, span.stop, BYTES, None, "", clause, Role.PAYLOAD,
-                 tuple(elements))
+    root = Field(command.COMMAND_SET.name, span.start, span.stop, BYTES, None, "",
+                 command.COMMAND_SET.clause, Role.PAYLOAD, tuple(elements))
     return blame(root, *_together(root))
 
 

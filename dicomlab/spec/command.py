@@ -13,7 +13,7 @@ from typing import Any, Literal
 from dicomlab.model import Kind, Layout, Problem, Role, Row, Values, printable
 from dicomlab.spec import names
 from dicomlab.spec.kinds import BYTES, LENGTH_LE, TAG, VR
-from dicomlab.spec.pdu import ae_title, uid_core
+from dicomlab.spec.pdu import LIST, ae_title, uid_core
 
 NO_DATA_SET = 0x0101  # (0000,0800): any other value announces a data set
 DATA_SET_FOLLOWS = 0x0001
@@ -209,7 +209,8 @@ def value_kind(element: Element) -> Kind:
 def element_layout(element: Element) -> Layout:
     """The three rows of an element on the wire (PS3.7 6.3.1)."""
     more = _MORE.get(element.tag) or _MORE.get(element.vr) or {}
-    value = Row("Value", value_kind(element), **{"rule": element.rule, **more})
+    default = {"UL": 0, "US": 0, "AT": ()}.get(element.vr, "")
+    value = Row("Value", value_kind(element), **{"rule": element.rule, "default": default, **more})
     tag = Row("Tag", TAG, Role.IDENTIFIER, default=element.tag, fixed=True,
               rule="group and element, each little endian")
     return Layout(element.name, element.tag, element.clause, (tag, VALUE_LENGTH_ROW, value),
@@ -224,8 +225,11 @@ UNKNOWN_ELEMENT = Layout(
     "Unknown element", None, "PS3.7 annex E",
     (Row("Tag", TAG, Role.IDENTIFIER), VALUE_LENGTH_ROW, Row("Value", BYTES, Role.PAYLOAD)),
 )
+COMMAND_SET = Layout(
+    "Command Set", None, "PS3.7 6.3.1",
+    (Row("Elements", LIST, Role.PAYLOAD, of=UNKNOWN_ELEMENT, rule="ascending tags of group 0000"),),
+)
 VALUE_REPRESENTATIONS = frozenset({*VR, "SS", "SL", "DA", "TM", "PN", "ST", "OB", "OW", "UN", "SQ"})
-COMMAND_SET_CLAUSE = "PS3.7 6.3.1"
 
 
 def fits(element: Element, size: int) -> bool:

@@ -15,9 +15,9 @@ from dicomlab.spec import names
 from dicomlab.spec.kinds import AE_TITLE, BYTES, CODE, TEXT, U8, U16, U32, UID
 
 # kinds that are made of structures; the codec opens them
-ITEMS = Kind("items", None, BYTES.decode, BYTES.encode, BYTES.show)
-LIST = Kind("list", None, BYTES.decode, BYTES.encode, BYTES.show)
-FRAGMENT = Kind("fragment", None, BYTES.decode, BYTES.encode, BYTES.show)
+ITEMS = Kind("items", None, BYTES.decode, BYTES.encode, BYTES.show, structured=True)
+LIST = Kind("list", None, BYTES.decode, BYTES.encode, BYTES.show, structured=True)
+FRAGMENT = Kind("fragment", None, BYTES.decode, BYTES.encode, BYTES.show, structured=True)
 
 IGNORED = "sent as 00H, not tested on receipt"
 ASSOCIATION_LIMIT = 1 << 20  # bytes; no A-ASSOCIATE PDU of a sane peer comes near
@@ -132,6 +132,12 @@ def _reject_reason(value: Any, values: Values) -> str | None:
 
 def _abort_reason(value: Any, values: Values) -> str | None:
     return names.ABORT_REASONS.get((values.get("Source", -1), value))
+
+
+def _user_name(value: Any, values: Values) -> str | None:
+    if values.get("User-Identity-Type") not in (1, 2) or not isinstance(value, bytes):
+        return None
+    return printable(value.decode("utf-8", "replace"))
 
 
 def _control_meaning(value: Any, _: Values) -> str | None:
@@ -366,7 +372,7 @@ USER_IDENTITY_RQ = _item(
         rule="0 or 1"),
     _length("Primary-field-length"),
     Row("Primary-field", BYTES, Role.PAYLOAD, "Primary-field-length", b"",
-        rule="user name, ticket, assertion or token",
+        rule="user name, ticket, assertion or token", meaning=_user_name,
         secret=lambda values: values.get("User-Identity-Type") not in (1, 2)),
     _length("Secondary-field-length"),
     Row("Secondary-field", BYTES, Role.PAYLOAD, "Secondary-field-length", b"",
