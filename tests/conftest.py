@@ -51,9 +51,11 @@ def tables() -> dict[str, Any]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a ``client_case`` or a ``malformed_case`` with each of the tables'."""
+    """Run a test that asks for a ``client_case`` or a ``malformed_case`` with each of them."""
     for name in ("client_case", "malformed_case"):
         if name in metafunc.fixturenames:
             cases = (_tables() or {}).get(f"{name}s", [])
             missing = [pytest.param(None, marks=pytest.mark.skip(_NO_TABLES))]
-            metafunc.parametrize(name, cases or missing, ids=lambda case: case["id"] if case else "")
+            metafunc.parametrize(
+                name, cases or missing, ids=lambda case: case["id"] if case else ""
+            )
