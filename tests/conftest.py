@@ -59,3 +59,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(
                 name, cases or missing, ids=lambda case: case["id"] if case else ""
             )
+
+
+@pytest.fixture(scope="session")
+def unprivileged() -> list[str]:
+    """What to put before a command so that it runs as Binder would run it: no rights, for good.
+
+    A process of ours that is not root just gives up its way to more. A root process becomes
+    somebody else, who keeps no capability; only where Python or the repository lie in a folder
+    that others may not enter, the one of reading is left to him.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("no setpriv: what an unprivileged user can do was not tried")
+    if os.geteuid() != 0:
+        return [setpriv, "--no-new-privs"]
+    nobody = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+    for caps in ("-all", "-all,+dac_read_search"):
+        drop = [f"--{kind}={caps}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
+        tried = [*nobody, *drop, sys.executable, "-c", "import pytest, dicomlab"]
+        if subprocess.run(tried, capture_output=True, cwd=ROOT).returncode == 0:
+            return [*nobody, *drop]
+    return pytest.fail("no way to run this Python as an unprivileged user")
