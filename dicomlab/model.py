@@ -10,6 +10,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -118,6 +119,20 @@ class Layout:
     long: str = "item-length-wrong"
     plausible: int = 0xFFFFFFFF  # a length above this is not believed
     tested: Callable[[Values], bool] | None = None  # whether what it holds is significant
+    own_row: Row | None = field(init=False)  # the one row that it is there for, if it is one
+    envelope: Row | None = field(init=False)  # the length that says where the structure ends
+
+    def __post_init__(self) -> None:
+        lengths = [row for row in self.rows if self.follows(row) and not self.sized_by(row)]
+        object.__setattr__(self, "envelope", lengths[0] if lengths else None)
+        own = [
+            row
+            for row in self.rows
+            if not (
+                row.fixed or row.role is Role.RESERVED or row.made_of_parts or self.follows(row)
+            )
+        ]
+        object.__setattr__(self, "own_row", own[0] if len(own) == 1 else None)
 
     def row(self, name: str) -> Row:
         """The row of that name (its snake_case will do); KeyError where there is none."""
@@ -135,17 +150,8 @@ class Layout:
         """Whether a row is a length that follows from what stands behind it."""
         return row.role is Role.LENGTH and row is not self.rows[-1]
 
-    @property
-    def own_row(self) -> Row | None:
-        """The one row that the structure is there for, if it is one: its value is the item's."""
-        rows = [
-            row
-            for row in self.rows
-            if not (row.fixed or row.role is Role.RESERVED or row.made_of_parts or self.follows(row))
-        ]
-        return rows[0] if len(rows) == 1 else None
 
-
+@lru_cache(maxsize=4096)
 def snake_case(name: str) -> str:
     """A name of the standard as a Python name: ``Called-AE-title`` → ``called_ae_title``."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -187,11 +193,16 @@ class Named(Protocol):
     """What paths lead through: fields, and the parts of a draft."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the standard calls it."""
+
     @property
-    def value(self) -> Any: ...
+    def value(self) -> Any:
+        """What stands there."""
+
     @property
-    def children(self) -> Sequence[Self]: ...
+    def children(self) -> Sequence[Self]:
+        """What it is made of, in the order of the bytes."""
 
 
 N = TypeVar("N", bound=Named)
@@ -368,7 +379,11 @@ def steps(path: str) -> list[Step]:
             raise KeyError(f"cannot read the step {part!r} of the path {path!r}")
         index, ident = match["index"], match["id"]
         found.append(
-            Step(snake_case(match["name"]), int(index) if index else None, int(ident) if ident else None)
+            Step(
+                snake_case(match["name"]),
+                int(index) if index else None,
+                int(ident) if ident else None,
+            )
         )
     return found
 
@@ -417,7 +432,11 @@ class Endpoint:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return (
+            f"[{self.address}]:{self.port}"
+            if ":" in self.address
+            else f"{self.address}:{self.port}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

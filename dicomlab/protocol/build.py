@@ -44,7 +44,9 @@ class Part:
         order = [snake_case(one.name) for one in self.layout_order()]
         rank = {name: index for index, name in enumerate(order)}
         mine = rank.get(snake_case(layout.name), len(rank))
-        after = [i for i, p in enumerate(self.parts) if rank.get(snake_case(p.layout.name), -1) <= mine]
+        after = [
+            i for i, p in enumerate(self.parts) if rank.get(snake_case(p.layout.name), -1) <= mine
+        ]
         return after[-1] + 1 if after else 0
 
     def layout_order(self) -> list[Layout]:
@@ -73,7 +75,9 @@ def _pieces(part: Part, follow: int) -> list[bytes]:
             pieces[index] = part.forced[index]
         elif row.role is Role.LENGTH:
             sized = part.layout.sized_by(row)
-            counted = [p for r, p in zip(rows, pieces, strict=True) if r in sized] or pieces[index + 1 :]
+            counted = [p for r, p in zip(rows, pieces, strict=True) if r in sized] or pieces[
+                index + 1 :
+            ]
             size = sum(map(len, counted)) if index + 1 < len(rows) else follow
             pieces[index] = _length(part.layout, row, size)
         elif row.made_of_parts and part.parts:
@@ -110,37 +114,44 @@ class _Place:
     part: Part
     row: int | None = None
     parent: Part | None = None
-    value: Any = None
     children: tuple[_Place, ...] = ()
 
+    @property
+    def value(self) -> Any:
+        """The present value; a part's is that of the row that it is there for."""
+        part, index = self.part, self.row
+        if part.raw is not None:
+            return part.raw
+        if index is None:
+            own = part.layout.own_row
+            if own is None:
+                return None
+            index = part.layout.rows.index(own)
+        row = part.layout.rows[index]
+        if index not in part.forced and row.role is not Role.LENGTH:
+            return part.values[index]
+        piece = _pieces(part, self._follow())[index]
+        return row.kind.decode(piece) if row.kind.size in (None, len(piece)) else piece
 
-def _places(part: Part, parent: Part | None, follow: int) -> _Place:
-    """The part and all inside it, with their present values."""
+    def _follow(self) -> int:
+        """How many bytes stand behind the part among those of its parent."""
+        if self.parent is None or self.part not in self.parent.parts:
+            return 0
+        behind = self.parent.parts[self.parent.parts.index(self.part) + 1 :]
+        return len(_join(behind))
+
+
+def _places(part: Part, parent: Part | None) -> _Place:
+    """The part and all inside it."""
     if part.raw is not None:
-        return _Place(part.layout.name, part, None, parent, part.raw)
-    pieces = _pieces(part, follow)
+        return _Place(part.layout.name, part, None, parent)
     children: list[_Place] = []
-    for index, (row, piece) in enumerate(zip(part.layout.rows, pieces, strict=True)):
+    for index, row in enumerate(part.layout.rows):
         if row.made_of_parts and part.parts and index not in part.forced:
-            children += _parts_places(part)
-        elif index in part.forced or row.role is Role.LENGTH:
-            fits = row.kind.size in (None, len(piece))
-            value = row.kind.decode(piece) if fits else piece
-            children.append(_Place(row.name, part, index, parent, value))
+            children += [_places(inner, part) for inner in part.parts]
         else:
-            children.append(_Place(row.name, part, index, parent, part.values[index]))
-    own = part.layout.own_row
-    value = next((c.value for c in children if own is not None and c.name == own.name), None)
-    return _Place(part.layout.name, part, None, parent, value, tuple(children))
-
-
-def _parts_places(part: Part) -> list[_Place]:
-    places: list[_Place] = []
-    follow = 0
-    for inner in reversed(part.parts):
-        places.append(_places(inner, part, follow))
-        follow += len(encode(inner, follow))
-    return places[::-1]
+            children.append(_Place(row.name, part, index, parent))
+    return _Place(part.layout.name, part, None, parent, tuple(children))
 
 
 class Draft(Shown):
@@ -205,10 +216,16 @@ class Draft(Shown):
         part, index = self._row(path)
         row = part.layout.rows[index]
         try:
-            forced = bytes(value) if isinstance(value, bytes | bytearray) else row.kind.encode(value, None)
+            forced = (
+                bytes(value)
+                if isinstance(value, bytes | bytearray)
+                else row.kind.encode(value, None)
+            )
         except (TypeError, ValueError) as problem:
             if not isinstance(value, str):
-                raise BuildError(f"{row.name} {problem}.", "Give the bytes that shall stand there.") from None
+                raise BuildError(
+                    f"{row.name} {problem}.", "Give the bytes that shall stand there."
+                ) from None
             forced = value.encode("utf-8")
         part.forced[index] = forced
 
@@ -231,7 +248,9 @@ class Draft(Shown):
         hosts = self._hosts(wanted, where)[: 1 if where else None]
         if len(hosts) != 1:
             count = f"{len(hosts)} places" if hosts else "nothing"
-            raise BuildError(f"{count} in this {self.name} can hold {name!r}.", "Say where by a path.")
+            raise BuildError(
+                f"{count} in this {self.name} can hold {name!r}.", "Say where by a path."
+            )
         host = hosts[0]
         part = new(host.holds()[wanted])
         ids = {p.values[i] for p in host.parts for i, r in _context_ids(p)}
@@ -267,7 +286,7 @@ class Draft(Shown):
             self[key] = value
 
     def _places(self) -> _Place:
-        return _Place(self.name, self._root, None, None, None, (_places(self._root, None, 0),))
+        return _Place(self.name, self._root, children=(_places(self._root, None),))
 
     def _hosts(self, wanted: str, where: str = "") -> list[Part]:
         """The parts, below ``where``, that may hold a part of the wanted name."""
@@ -303,7 +322,9 @@ def _context_ids(part: Part) -> Iterator[tuple[int, Row]]:
 
 def new(layout: Layout) -> Part:
     """A part of that layout, with the items that it must hold, each with its default values."""
-    wanted = [c.layout for c in layout.holds if c.least or c.layout is tables.IMPLEMENTATION_VERSION_NAME]
+    wanted = [
+        c.layout for c in layout.holds if c.least or c.layout is tables.IMPLEMENTATION_VERSION_NAME
+    ]
     if layout is tables.P_DATA_TF:
         wanted.append(tables.PDV)
     return Part(layout, [row.default for row in layout.rows], [new(one) for one in wanted])

@@ -8,8 +8,9 @@ allocated by it, and every step moves forward, so time is linear in the input.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from dicomlab.model import Count, Field, Finding, Layout, Pdu, Role, Row, printable
@@ -84,55 +85,33 @@ class Decoder:
         ``claimed`` is where the enclosing structure says that it ends. Beyond ``limit``, it says
         that bytes are missing; that is a finding once, of the outermost structure.
         """
-        start, end, enclosed = at, limit, False
-        values: dict[str, Any] = {}
-        fields: list[Field] = []
-        found: list[Finding] = []
+        here = _Structure(source, layout, at, at, limit, claimed)
         for row in layout.rows:
-            size = _size(row, values, end - at)
-            missing = claimed is not None and claimed > end
-            if size > end - at:
-                if not missing and (enclosed or layout.code is None):
-                    what = f"{row.name} has {size:,} bytes, {end - at:,} are left"
-                    found.append(finding(layout.short, what, source.span(at, end)))
-                if at < end:
-                    fields.append(source.cut(row, layout.clause, at, end))
-                at = end
+            size = here.size(row)
+            if size > here.left:
+                here.cut(row, size)
                 break
-            if row.of is not None:
-                entries, problems = self._entries(source, row.of, layout, at, at + size, claimed)
-                fields += entries
-                found += problems
-            elif row.kind is ITEMS:
-                items, problems = self._items(source, layout, at, at + size, claimed)
-                fields += items if layout.tested is None or layout.tested(values) else map(_silent, items)
-                found += problems
-            elif row.kind is FRAGMENT and not missing and self._opens(source, at, at + size, values):
-                fields.append(command_set(source, at, at + size))
-            else:
-                field = source.leaf(row, layout.clause, at, at + size, values)
-                values[row.name] = field.value
-                fields.append(field)
-            at += size
-            if row.role is Role.LENGTH and not layout.sized_by(row):
-                stated = at + values[row.name]
-                fields[-1] = _compare(fields[-1], layout, at, stated, limit, claimed)
-                end, claimed, enclosed = min(stated, limit), stated, True
-        if enclosed and at < end:
-            what = f"{end - at:,} bytes more than {layout.name} has fields for"
-            found.append(finding(layout.long, what, source.span(at, end)))
-            fields.append(source.opaque("Surplus bytes", at, end))
-            at = end
-        span = source.span(start, at)
-        own = next((one for one in fields if layout.own_row is not None
-                    and one.name == layout.own_row.name and not one.children), None)
-        root = Field(layout.name, span.start, span.stop, BYTES, own.value if own else None,
-                     own.text if own else "", layout.clause, own.role if own else Role.PAYLOAD,
-                     tuple(fields), code=layout.code, secret=bool(own and own.secret))
-        if layout.check is not None and not (claimed is not None and claimed > end):
-            for code, what, where in layout.check(fields):
-                found.append(finding(code, what, (where or root).span))
-        return blame(root, *found)
+            self._row(here, row, here.at + size)
+            here.at += size
+            if row is layout.envelope:
+                here.enclose()
+        return here.field()
+
+    def _row(self, here: _Structure, row: Row, end: int) -> None:
+        """What stands in one row: structures, a command set, or a value."""
+        source, layout, at = here.source, here.layout, here.at
+        if row.of is not None:
+            here.take(*self._entries(source, row.of, layout, at, end, here.claimed))
+        elif row.kind is ITEMS:
+            items, found = self._items(source, layout, at, end, here.claimed)
+            tested = layout.tested is None or layout.tested(here.values)
+            here.take(items if tested else [_silent(item) for item in items], found)
+        elif row.kind is FRAGMENT and not here.missing and self._opens(here, end):
+            here.take([command_set(source, at, end)])
+        else:
+            field = source.leaf(row, layout.clause, at, end, here.values)
+            here.values[row.name] = field.value
+            here.take([field])
 
     def _items(
         self, source: Bytes, layout: Layout, at: int, end: int, claimed: int | None
@@ -200,9 +179,10 @@ class Decoder:
             at = fields[-1].stop - source.base
         return fields, found
 
-    def _opens(self, source: Bytes, at: int, end: int, values: dict[str, Any]) -> bool:
+    def _opens(self, here: _Structure, end: int) -> bool:
         """Whether the fragment of a PDV holds a whole command set."""
-        context, header = values["Presentation-context-ID"], values["Message Control Header"]
+        context = here.values["Presentation-context-ID"]
+        header = here.values["Message Control Header"]
         if not header & 1:
             return False
         continued = context in self._begun
@@ -210,30 +190,99 @@ class Decoder:
             self._begun.discard(context)
         else:
             self._begun.add(context)
-        return bool(header & 2) and not continued and is_command_set(source, at, end)
+        return bool(header & 2) and not continued and is_command_set(here.source, here.at, end)
 
 
-def _size(row: Row, values: dict[str, Any], left: int) -> int:
-    """How many bytes the row has."""
-    if isinstance(row.size, str):
-        return int(values[row.size])
-    if row.size is not None:
-        return row.size
-    return row.kind.size if row.kind.size is not None else left
+@dataclass(slots=True)
+class _Structure:
+    """A structure while its rows are read, from ``start``; ``at`` is where the next one begins."""
 
+    source: Bytes
+    layout: Layout
+    start: int
+    at: int
+    end: int  # where its bytes end, as far as is known
+    claimed: int | None  # where it, or what encloses it, says that they end
+    enclosed: bool = False  # whether its own length has been read
+    values: dict[str, Any] = dataclass_field(default_factory=dict)
+    fields: list[Field] = dataclass_field(default_factory=list)
+    found: list[Finding] = dataclass_field(default_factory=list)
 
-def _compare(
-    length: Field, layout: Layout, at: int, stated: int, limit: int, claimed: int | None
-) -> Field:
-    """The length field, with a finding where what it states is not so."""
-    found = []
-    if stated > limit and (claimed is None or stated > claimed):
-        what = f"{length.name} says {length.value:,} bytes, {limit - at:,} follow"
-        found.append(finding(layout.overrun, what, length.span))
-    if length.value > layout.plausible:
-        what = f"{length.name} says {length.value:,} bytes"
-        found.append(finding("pdu-length-implausible", what, length.span))
-    return blame(length, *found)
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return self.end - self.at
+
+    @property
+    def missing(self) -> bool:
+        """Whether bytes that were announced are not there."""
+        return self.claimed is not None and self.claimed > self.end
+
+    def size(self, row: Row) -> int:
+        """How many bytes the row has."""
+        if isinstance(row.size, str):
+            return int(self.values[row.size])
+        if row.size is not None:
+            return row.size
+        return row.kind.size if row.kind.size is not None else self.left
+
+    def take(self, fields: Iterable[Field], found: Iterable[Finding] = ()) -> None:
+        """Add fields and findings."""
+        self.fields += fields
+        self.found += found
+
+    def cut(self, row: Row, size: int) -> None:
+        """End with a row that has more bytes than are left."""
+        if not self.missing and (self.enclosed or self.layout.envelope is None):
+            what = f"{row.name} has {size:,} bytes, {self.left:,} are left"
+            span = self.source.span(self.at, self.end)
+            self.found.append(finding(self.layout.short, what, span))
+        if self.left:
+            self.fields.append(self.source.cut(row, self.layout.clause, self.at, self.end))
+        self.at = self.end
+
+    def enclose(self) -> None:
+        """Take the length just read as the end, as far as it is true."""
+        length = self.fields[-1]
+        stated = self.at + length.value
+        if stated > self.end and (self.claimed is None or stated > self.claimed):
+            what = f"{length.name} says {length.value:,} bytes, {self.left:,} follow"
+            self.fields[-1] = blame(length, finding(self.layout.overrun, what, length.span))
+        if length.value > self.layout.plausible:
+            what = f"{length.name} says {length.value:,} bytes"
+            found = finding("pdu-length-implausible", what, length.span)
+            self.fields[-1] = blame(self.fields[-1], found)
+        self.end, self.claimed, self.enclosed = min(stated, self.end), stated, True
+
+    def field(self) -> Field:
+        """The structure as a field, with what its fields show together."""
+        source, layout = self.source, self.layout
+        if self.enclosed and self.left:
+            what = f"{self.left:,} bytes more than {layout.name} has fields for"
+            span = source.span(self.at, self.end)
+            surplus = source.opaque("Surplus bytes", self.at, self.end)
+            self.take([surplus], [finding(layout.long, what, span)])
+            self.at = self.end
+        span = source.span(self.start, self.at)
+        if layout.check is not None and not self.missing:
+            for code, what, where in layout.check(self.fields):
+                self.found.append(finding(code, what, where.span if where is not None else span))
+        name = layout.own_row.name if layout.own_row is not None else None
+        own = next((one for one in self.fields if one.name == name), None)
+        return Field(
+            layout.name,
+            span.start,
+            span.stop,
+            BYTES,
+            own.value if own else None,
+            own.text if own else "",
+            layout.clause,
+            own.role if own else Role.PAYLOAD,
+            tuple(self.fields),
+            tuple(self.found),
+            code=layout.code,
+            secret=own.secret if own else False,
+        )
 
 
 def _surplus(layout: Layout, items: list[Field]) -> Iterator[Finding]:
@@ -265,10 +314,14 @@ def _foreign(source: Bytes, at: int) -> Field:
         if data.startswith(beginnings, at):
             line = data[at : at + 60].splitlines()[0].decode("latin-1")
             what = "a TLS record" if code == "not-dicom-tls" else repr(printable(line))
-            return source.opaque("Foreign bytes", at, end, finding(code, f"{what} stands here", span))
+            return source.opaque(
+                "Foreign bytes", at, end, finding(code, f"{what} stands here", span)
+            )
     size = PDU_HEADER + int.from_bytes(data[at + 2 : at + PDU_HEADER], "big")
     if end - at >= PDU_HEADER and data[at + 1] == 0 and size <= end - at:
-        found = finding("pdu-type-unknown", f"the PDU type is {data[at]:02X}H", source.span(at, at + 1))
+        found = finding(
+            "pdu-type-unknown", f"the PDU type is {data[at]:02X}H", source.span(at, at + 1)
+        )
         return source.opaque("PDU of unknown type", at, at + size, found)
     shown = printable(data[at : at + 16].decode("latin-1"))
     what = f"{data[at]:02X}H is no PDU type; the bytes begin with {shown!r}"

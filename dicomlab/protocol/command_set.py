@@ -44,8 +44,17 @@ def command_set(source: Bytes, at: int, end: int) -> Field:
             break
         elements.append(_element(source, at, end))
         at = elements[-1].stop - source.base
-    root = Field(command.COMMAND_SET.name, span.start, span.stop, BYTES, None, "",
-                 command.COMMAND_SET.clause, Role.PAYLOAD, tuple(elements))
+    root = Field(
+        command.COMMAND_SET.name,
+        span.start,
+        span.stop,
+        BYTES,
+        None,
+        "",
+        command.COMMAND_SET.clause,
+        Role.PAYLOAD,
+        tuple(elements),
+    )
     return blame(root, *_together(root))
 
 
@@ -86,8 +95,19 @@ def _element(source: Bytes, at: int, end: int) -> Field:
         value_row = command.UNREADABLE
     value = source.leaf(value_row, layout.clause, begin, begin + size, {})
     name = layout.name if element is not None else f"Element {tag_text(tag)}"
-    field = Field(name, tag_field.start, value.stop, BYTES, value.value, value.text, layout.clause,
-                  value.role, (tag_field, length, value), rule=value_row.rule, code=tag)
+    field = Field(
+        name,
+        tag_field.start,
+        value.stop,
+        BYTES,
+        value.value,
+        value.text,
+        layout.clause,
+        value.role,
+        (tag_field, length, value),
+        rule=value_row.rule,
+        code=tag,
+    )
     return blame(field, *found)
 
 

@@ -54,7 +54,7 @@ class Assembler:
         return completed
 
     def rest(self) -> list[Message]:
-        """The messages that have begun and not ended, those without a whole command set left out."""
+        """The messages that have not ended; those without a whole command set are left out."""
         begun = [(ident, one) for ident, one in self._begun.items() if one.command_done]
         return [self._message(ident, one) for ident, one in begun]
 

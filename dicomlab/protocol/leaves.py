@@ -46,8 +46,17 @@ class Bytes:
                 text = f"{text} = {meaning}"
         found = tuple(finding(c, w, span) for c, w in row.check(value)) if row.check else ()
         return Field(
-            row.name, span.start, span.stop, row.kind, value, text, clause, row.role,
-            findings=found, rule=row.rule, secret=secret,
+            row.name,
+            span.start,
+            span.stop,
+            row.kind,
+            value,
+            text,
+            clause,
+            row.role,
+            findings=found,
+            rule=row.rule,
+            secret=secret,
         )
 
     def cut(self, row: Row, clause: str, at: int, end: int) -> Field:
@@ -61,6 +70,13 @@ class Bytes:
         raw, span = self.data[at:end], self.span(at, end)
         clause = found[0].clause if found else ""
         return Field(
-            name, span.start, span.stop, BYTES, raw, BYTES.show(raw), clause, Role.PAYLOAD,
+            name,
+            span.start,
+            span.stop,
+            BYTES,
+            raw,
+            BYTES.show(raw),
+            clause,
+            Role.PAYLOAD,
             findings=found,
         )

@@ -38,7 +38,7 @@ def _numbers(name: str, size: int) -> Kind:
         except OverflowError:
             raise ValueError(f"{value} does not fit into {size} bytes a number") from None
 
-    return Kind(name, size, decode, encode, lambda value: str(value))
+    return Kind(name, size, decode, encode, str)
 
 
 def _text(name: str, pad: bytes = b"", size: int | None = None, even: bool = False) -> Kind:

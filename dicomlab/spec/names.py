@@ -40,10 +40,10 @@ def uid_name(uid: str) -> str | None:
         return _DAILY[uid]
     if not uid.startswith("1.2.840.10008."):
         return None
-    from pydicom.uid import UID_dictionary  # half a second: only when a rarer name is wanted
+    from pydicom.uid import UID  # half a second: only for a rarer name
 
-    entry = UID_dictionary.get(uid)
-    return entry[0] if entry else None
+    name = UID(uid).name
+    return name if name != uid else None
 
 
 PDU_TYPES = {

@@ -19,8 +19,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What the state machine does. Two next states: the second is AE-6's after a rejection,
-    and AR-8's for the acceptor."""
+    """What the state machine does.
+
+    Where there are two next states, the second is AE-6's after a rejection, AR-8's for the acceptor.
+    """
 
     name: str
     does: str
