@@ -47,11 +47,14 @@ install_packages() {
     elif sudo -n true 2>/dev/null; then as_root="sudo -n env"
     else return 0
     fi
-    echo "Installing $(echo $packages) ..."
     # noninteractive: Debian's tshark asks who may capture, and takes the default (root)
     apt="$as_root DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0"
-    { $apt update && $apt install -y --no-install-recommends $packages fonts-dejavu-core; } \
-        >.venv/apt.log 2>&1 </dev/null || echo "apt-get failed: see .venv/apt.log" >&2
+    $apt update >.venv/apt.log 2>&1 </dev/null || true
+    for package in $packages fonts-dejavu-core; do
+        echo "Installing $package ..."
+        $apt install -y --no-install-recommends "$package" >>.venv/apt.log 2>&1 </dev/null ||
+            echo "apt-get could not install $package: see .venv/apt.log" >&2
+    done
 }
 
 make_venv
