@@ -63,7 +63,9 @@ class Writer:
         interface: str = "dicomlab",
     ) -> None:
         self._owned = isinstance(file, str | os.PathLike)
-        self._file: BinaryIO = open(file, "wb") if isinstance(file, str | os.PathLike) else file
+        if isinstance(file, str | os.PathLike):
+            file = io.BufferedWriter(io.FileIO(file, "wb"))
+        self._file: BinaryIO = file
         notes = (_option(_COMMENT, comment.encode()) if comment else b"") + _option(
             _APPLICATION, b"dicomlab"
         )
@@ -195,11 +197,9 @@ class Reader:
 
     LARGEST = 1 << 24  # bytes of a block or packet; a longer one is damage
 
-    def __init__(self, file: BinaryIO, name: str = "the file") -> None:
-        buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)
-        zipped = buffered.peek(2)[:2] == b"\x1f\x8b"
-        source = Source(gzip.GzipFile(fileobj=buffered) if zipped else buffered)
-        self._source = source
+    def __init__(self, file: io.BufferedReader, name: str = "the file") -> None:
+        zipped = file.peek(2)[:2] == b"\x1f\x8b"
+        self._source = source = Source(gzip.GzipFile(fileobj=file) if zipped else file)
         self._magic = magic = source.take(4)
         self.format: Literal["pcap", "pcapng"]
         if magic in _PCAP_MAGICS:
@@ -207,7 +207,7 @@ class Reader:
         elif magic == _SECTION_MAGIC:
             self.format = "pcapng"
         else:
-            why = f"{printable(str(name))} is neither a pcap nor a pcapng file"
+            why = f"{printable(name)} is neither a pcap nor a pcapng file"
             if source.failure:
                 why += f" ({source.failure})"
             raise CaptureError(f"{why}.", "Save the capture with Wireshark, dumpcap or tcpdump.")
@@ -264,8 +264,23 @@ class Reader:
     # --- pcapng -------------------------------------------------------------------------------
 
     def _pcapng(self) -> Iterator[Packet]:
+        interfaces: list[_Interface] = []  # of the section
+        readers = {_ENHANCED: self._enhanced, _SIMPLE: self._simple, _PACKET: self._obsolete}
+        for kind, body, order in self._blocks():
+            try:
+                if kind in readers:
+                    yield readers[kind](body, order, interfaces)
+                elif kind == _INTERFACE:
+                    interfaces.append(self._interface(body, order))
+                elif kind == _SECTION:
+                    interfaces.clear()
+                    self._comment(_read_options(body[16:-4], order))
+            except struct.error:
+                raise Damage(f"a block of type {kind} is too short") from None
+
+    def _blocks(self) -> Iterator[tuple[int, bytes, str]]:
+        """Type, body (the second length at its end) and byte order of each block."""
         order = "<"
-        interfaces: list[_Interface] = []
         head = self._magic + self._source.take(4)
         while head:
             if len(head) < 8:
@@ -274,26 +289,13 @@ class Reader:
             if head.startswith(_SECTION_MAGIC):
                 body = self._source.take(4)
                 order = _byte_order(body)
-                interfaces = []
             kind, size = struct.unpack(order + "II", head)
             if size < 12 + len(body) or size % 4:
                 raise Damage(f"a block says that it has {size:,} bytes")
             body += self._take(size - 8 - len(body), f"a block behind packet {self.packets}")
             if body[-4:] != struct.pack(order + "I", size):
                 raise Damage("the two lengths of a block differ")
-            try:
-                if kind == _ENHANCED:
-                    yield self._enhanced(body, order, interfaces)
-                elif kind == _INTERFACE:
-                    interfaces.append(self._interface(body, order))
-                elif kind == _SECTION:
-                    self._comment(_read_options(body[16:-4], order))
-                elif kind == _SIMPLE:
-                    yield self._simple(body, order, interfaces)
-                elif kind == _PACKET:
-                    yield self._obsolete(body, order, interfaces)
-            except struct.error:
-                raise Damage(f"a block of type {kind} is too short") from None
+            yield kind, body, order
             head = self._source.take(8)
 
     def _comment(self, options: dict[int, bytes]) -> None:

@@ -115,11 +115,11 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "There is one application context name in DICOM.",
         f"{_SENDER} sends 1.2.840.10008.3.1.1.1, not padded.", "PS3.7 A.2.1"),
     "context-id-even": FindingRow(
-        "error", "Presentation context IDs are odd.", f"{_SENDER} uses 1, 3, 5, …",
+        "error", "Presentation context IDs are odd.", f"{_SENDER} uses 1, 3, 5 and so on.",
         "PS3.8 Table 9-13"),
     "context-id-zero": FindingRow(
         "error", "Presentation context IDs are odd numbers from 1 to 255.",
-        f"{_SENDER} uses 1, 3, 5, …", "PS3.8 Table 9-13"),
+        f"{_SENDER} uses 1, 3, 5 and so on.", "PS3.8 Table 9-13"),
     "context-id-duplicate": FindingRow(
         "error", "An ID stands for one presentation context: nobody can tell these apart.",
         f"{_SENDER} gives each context its own ID.", "PS3.8 Table 9-13"),
@@ -331,4 +331,26 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The request arrived and was understood, and the answer is not Success.",
         "Whoever runs the answering application looks into its log for the request.",
         "PS3.7 annex C"),
+    # --- raised by dissect: what only a capture file shows ---------------------------------------
+    "capture-one-way": FindingRow(
+        "warning", "One direction was not recorded at all: what was answered cannot be said.",
+        "Whoever records mirrors both directions of the port.", "RFC 9293"),
+    "capture-begins-late": FindingRow(
+        "info", "The recording began when the connection was already there.",
+        "Whoever records starts before the association is requested.", "RFC 9293"),
+    "capture-gap": FindingRow(
+        "warning", "The connection carried these bytes, but the capture does not hold them.",
+        "Whoever records uses a larger buffer, no snap length, and less other traffic.",
+        "RFC 9293"),
+    "capture-bytes-unread": FindingRow(
+        "warning", "Behind missing bytes, reading goes on at the next PDU that is beyond doubt.",
+        "Whoever records uses a larger buffer, no snap length, and less other traffic.",
+        "PS3.8 9.3.1"),
+    "capture-ends-early": FindingRow(
+        "info", "The recording stopped before the association ended.",
+        "Whoever records stops after the connection is closed.", "PS3.8 9.1"),
+    "connection-unused": FindingRow(
+        "info", "A TCP connection was made, and not one byte went over it: a port scan, a "
+        "monitoring probe, or a caller that gave up.", "Nobody has to change anything.",
+        "RFC 9293"),
 }

@@ -1,4 +1,4 @@
-"""Capture files: what is written can be read by us and by Wireshark, and so can everybody else's."""
+"""Capture files: what we write is read by us and by Wireshark; what others write is read too."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from dicomlab.model import CaptureError, Endpoint
 TIME = 1_700_000_000_123_456_789
 
 
+def reading(data: bytes) -> Reader:
+    return Reader(io.BufferedReader(io.BytesIO(data)))  # type: ignore[type-var]
+
+
 def read(data: bytes) -> tuple[Reader, list[Packet]]:
-    reader = Reader(io.BytesIO(data))
+    reader = reading(data)
     return reader, list(reader)
 
 
@@ -160,7 +164,7 @@ def test_a_packet_that_announces_more_than_any_has_is_damage_not_memory() -> Non
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x1f\x8b\x08\x00", b"GET / HTTP/1.1"])
 def test_what_is_no_capture_is_refused(data: bytes) -> None:
     with pytest.raises(CaptureError, match="neither a pcap nor a pcapng"):
-        Reader(io.BytesIO(data))
+        reading(data)
 
 
 # --- the reader: pcapng ---------------------------------------------------------------------
