@@ -370,10 +370,15 @@ class Step:
     context_id: int | None = None
 
 
+def split(path: str) -> list[str]:
+    """The parts of a path, as they are written."""
+    return _SEPARATOR.split(path)
+
+
 def steps(path: str) -> list[Step]:
     """The steps of a path; KeyError where it cannot be read."""
     found = []
-    for part in _SEPARATOR.split(path):
+    for part in split(path):
         match = _STEP.fullmatch(part.strip())
         if not match:
             raise KeyError(f"cannot read the step {part!r} of the path {path!r}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicomlab.model import BuildError, Layout, Pdu, Role, Row, Shown, find, snake_case, walk
+from dicomlab.model import BuildError, Layout, Pdu, Role, Row, Shown, find, snake_case, split, walk
 from dicomlab.protocol.codec import decode
 from dicomlab.spec import command, names
 from dicomlab.spec import pdu as tables
@@ -243,7 +243,8 @@ class Draft(Shown):
         A path says where, if there is more than one place: ``Presentation Context[1]/Transfer
         Syntax``.
         """
-        where, _, name = path.rpartition("/")
+        *before, name = split(path)
+        where = "/".join(before)
         wanted = snake_case(name)
         hosts = self._hosts(wanted, where)[: 1 if where else None]
         if len(hosts) != 1:
@@ -300,7 +301,7 @@ class Draft(Shown):
             return find(places, path)
         except KeyError as problem:
             known = {one.name for one in walk(places)} - {self.name}
-            near = difflib.get_close_matches(path.rpartition("/")[2], known, 1)
+            near = difflib.get_close_matches(split(path)[-1], known, 1)
             remedy = f"Did you mean {near[0]!r}?" if near else ""
             raise BuildError(f"{problem.args[0]}.", remedy) from None
 

@@ -6,7 +6,8 @@ which is loaded when first needed.
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from functools import lru_cache
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -33,12 +34,16 @@ _DAILY = {
 }
 
 
-@cache
+# UIDs under the root of DICOM itself; what a peer sends may be anything
+_REGISTERED = re.compile(r"1\.2\.840\.10008(\.(0|[1-9][0-9]{0,9})){1,12}")
+
+
+@lru_cache(maxsize=1024)
 def uid_name(uid: str) -> str | None:
     """The registered name of ``uid`` (PS3.6 annex A), or None."""
     if uid in _DAILY:
         return _DAILY[uid]
-    if not uid.startswith("1.2.840.10008."):
+    if not _REGISTERED.fullmatch(uid):
         return None
     from pydicom.uid import UID  # half a second: only for a rarer name
 
