@@ -26,7 +26,7 @@ from typing import Literal
 from dicomlab.model import Pdu, Side
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER, Decoder
-from dicomlab.spec.pdu import DATA_LIMIT, P_DATA_TF, PDUS
+from dicomlab.spec.pdu import ASSOCIATION_LIMIT, DATA_LIMIT, P_DATA_TF, PDUS
 from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, TRANSITIONS
 
 # the local primitive behind each PDU that is sent (PS3.8 9.2.1)
@@ -120,13 +120,16 @@ class Received:
 class PduStream:
     """One direction of a byte stream, cut into PDUs by their headers (PS3.8 9.3.1).
 
-    ``max_pdu_length`` bounds the PDU-length of a P-DATA-TF, and the table of each PDU its own.
-    Never holds more than one such PDU and what was fed after it.
+    ``max_pdu_length`` bounds the PDU-length of a P-DATA-TF, ``max_other_length`` that of all other
+    PDUs. Never holds more than one such PDU and what was fed after it.
     """
 
-    def __init__(self, max_pdu_length: int = DATA_LIMIT) -> None:
+    def __init__(
+        self, max_pdu_length: int = DATA_LIMIT, max_other_length: int = ASSOCIATION_LIMIT
+    ) -> None:
         self.start = 0  # offset of the first byte that is still here
         self._max_pdu_length = max_pdu_length
+        self._max_other_length = max_other_length
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -146,7 +149,7 @@ class PduStream:
         length = int.from_bytes(self._buffer[2:PDU_HEADER], "big")
         if layout is None:
             return self._take(len(self._buffer))
-        if length > (self._max_pdu_length if layout is P_DATA_TF else layout.plausible):
+        if length > (self._max_pdu_length if layout is P_DATA_TF else self._max_other_length):
             return self._take(len(self._buffer))
         if len(self._buffer) < PDU_HEADER + length:
             return None
@@ -162,16 +165,22 @@ class PduStream:
 class UpperLayer:
     """One end of one association.
 
-    ``max_pdu_length`` is the largest PDU-length of a P-DATA-TF that is taken (PS3.8 annex D.1);
-    a longer one is Evt19.
+    ``max_pdu_length`` is the largest PDU-length of a P-DATA-TF that is taken (PS3.8 annex D.1),
+    ``max_other_length`` that of any other PDU; a longer one is Evt19.
     """
 
-    def __init__(self, role: Side, *, max_pdu_length: int = DATA_LIMIT) -> None:
+    def __init__(
+        self,
+        role: Side,
+        *,
+        max_pdu_length: int = DATA_LIMIT,
+        max_other_length: int = ASSOCIATION_LIMIT,
+    ) -> None:
         self.role = role
         self._state = "Sta1"
         self._history: list[Step] = []
         self._decoder = Decoder()
-        self._incoming = PduStream(max_pdu_length)
+        self._incoming = PduStream(max_pdu_length, max_other_length)
         self._outgoing = PduStream()
         self._lost = False  # the stream could not be cut: nobody knows where the next PDU begins
 

@@ -1,0 +1,264 @@
+"""The calling end, step by step: connect, send, receive, release, abort, close."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, SupportsBytes
+
+from dicomlab.model import DicomlabError, Endpoint, Pdu, PeerError, Side
+from dicomlab.net.log import LogEntry
+from dicomlab.protocol.build import build
+from dicomlab.protocol.upper_layer import Step, UpperLayer
+
+LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
+_CHUNK = 1 << 16
+_DRAINED = 16  # chunks that are read and dropped before closing
+_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+_ESTABLISHED = {f"Sta{number}" for number in (5, 6, 7, 8, 9, 10, 11, 12)}
+
+
+class SCU:
+    """A connection to a DICOM application, on which you send and receive PDUs one by one.
+
+    Connects at once. It sends what you give it, legal or not, and of itself only what PS3.8 Table
+    9-10 demands: an A-ABORT after a PDU that must not come, and the closing of the connection.
+    All time-outs are in seconds. Raises PeerError, with a code and a remedy, when the peer cannot
+    be reached, closes, or keeps silent.
+
+    As a context manager it leaves politely: it releases an association that is open, aborts it
+    after an exception or where there is nothing to release, and closes the connection.
+    """
+
+    def __init__(self, host: str, port: int, *, timeout: float = 10.0) -> None:
+        self.timeout = timeout
+        self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
+        self._log: list[LogEntry] = []
+        self._socket = connect(host, port, timeout)
+        self._open = True
+        self.local = _endpoint(self._socket.getsockname())
+        self.remote = _endpoint(self._socket.getpeername())
+        step = self._layer.step("Evt1")  # the A-ASSOCIATE-RQ that you send confirms the connect
+        self._note("requestor", b"", step.state)
+
+    @property
+    def state(self) -> str:
+        """The state by PS3.8 Table 9-10: Sta4 when connected, Sta6 with an association."""
+        return self._layer.state
+
+    @property
+    def history(self) -> tuple[Step, ...]:
+        """Every step of the state machine so far."""
+        return self._layer.history
+
+    @property
+    def log(self) -> tuple[LogEntry, ...]:
+        """Who sent what and when, and the states around it."""
+        return tuple(self._log)
+
+    @property
+    def unread(self) -> Pdu | None:
+        """What has come of a PDU that is not whole yet, or None."""
+        return self._layer.unread
+
+    def send(self, pdu: SupportsBytes) -> None:
+        """Send a draft, a PDU, or any bytes, in one piece."""
+        data = bytes(pdu)
+        before = self.state
+        self._put(data)
+        self._layer.send(data)
+        self._note("requestor", data, before)
+
+    def receive(self, timeout: float | None = None) -> Pdu:
+        """The next PDU from the peer, within ``timeout`` seconds; bytes that are none are one too.
+
+        Raises PeerError: peer-silent when time is up, peer-closed when the connection has ended.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        while (received := self._layer.next_pdu()) is None:
+            self._layer.receive_data(self._take(deadline, seconds))
+        self._note("acceptor", received.data, received.step.state)
+        if received.answer:
+            with suppress(PeerError):  # what came counts, even if nobody hears the answer
+                self._put(received.answer)
+                self._note("requestor", received.answer, self.state)
+        if received.step.closes:
+            self._close("requestor")
+        return received.pdu
+
+    def release(self, timeout: float | None = None) -> None:
+        """Release the association (PS3.8 7.2): A-RELEASE-RQ, A-RELEASE-RP, close.
+
+        P-DATA that still comes is passed over. Raises PeerError if the peer does anything else.
+        """
+        if self.state != "Sta6":
+            raise DicomlabError(
+                f"there is no association to release in {self.state}.",
+                "To send an A-RELEASE-RQ all the same, use send(build('A-RELEASE-RQ')).",
+            )
+        seconds = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        self.send(build("A-RELEASE-RQ"))
+        while self.state != "Sta1":
+            pdu = self.receive(max(deadline - time.monotonic(), 0))
+            if pdu.type == "A-ABORT":
+                what = f"{self.remote} answered the A-RELEASE-RQ with an A-ABORT."
+                raise PeerError(what, _ask(self.remote), "association-aborted")
+            if self.state == "Sta9":  # the peer asks for a release as well
+                self.send(build("A-RELEASE-RP"))
+            elif self.state == "Sta13":
+                what = f"{self.remote} answered the A-RELEASE-RQ with {pdu.name}."
+                raise PeerError(what, _ask(self.remote), "sequence-unexpected-pdu")
+
+    def abort(self) -> None:
+        """Abort the association (A-ABORT, source 0) and close."""
+        self.send(build("A-ABORT"))
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection as it is, without another word."""
+        self._close("requestor")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        with suppress(PeerError):
+            if error is None and self.state == "Sta6":
+                self.release()
+        with suppress(PeerError):
+            if self._open and self.state in _ESTABLISHED:
+                self.abort()
+        self.close()
+
+    # --- the connection -------------------------------------------------------------------
+
+    def _put(self, data: bytes) -> None:
+        if not self._open:
+            raise PeerError(f"the connection to {self.remote} is closed.", "Open a new SCU.")
+        self._socket.settimeout(self.timeout)
+        try:
+            self._socket.sendall(data)
+        except TimeoutError:
+            what = f"{self.remote} took no bytes for {self.timeout:g} s."
+            raise PeerError(what, _ask(self.remote), "peer-silent") from None
+        except OSError as problem:
+            raise self._gone(f"{self.remote} has closed the connection ({problem}).") from None
+
+    def _take(self, deadline: float, seconds: float) -> bytes:
+        if not self._open:
+            raise PeerError(f"the connection to {self.remote} is closed.", "Open a new SCU.")
+        self._socket.settimeout(max(deadline - time.monotonic(), 1e-6))
+        try:
+            data = self._socket.recv(_CHUNK)
+        except TimeoutError:
+            what = f"{self.remote} sent {self._so_far()} within {seconds:g} s."
+            raise PeerError(what, _ask(self.remote), "peer-silent") from None
+        except OSError as problem:
+            what = f"{self.remote} sent {self._so_far()}, then broke the connection ({problem})."
+            raise self._gone(what) from None
+        if not data:
+            raise self._gone(f"{self.remote} sent {self._so_far()}, then closed the connection.")
+        return data
+
+    def _so_far(self) -> str:
+        unread = self.unread
+        return "nothing" if unread is None else f"{len(unread)} bytes, which are no whole PDU,"
+
+    def _gone(self, what: str) -> PeerError:
+        self._close("acceptor")
+        return PeerError(what, _ask(self.remote), "peer-closed")
+
+    def _close(self, by: Side) -> None:
+        if not self._open:
+            return
+        self._open = False
+        before = self.state
+        unread = self.unread
+        if unread is not None:
+            self._note("acceptor", bytes(unread), before)
+        hang_up(self._socket)
+        if before != "Sta1":
+            self._layer.step("Evt17")
+        self._note(by, b"", before)
+
+    def _note(self, sender: Side, data: bytes, before: str) -> None:
+        now = time.time_ns()
+        entry = LogEntry(now, 0, self.local, self.remote, sender, data, before, self.state)
+        self._log.append(entry)
+
+
+def connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection that sends every PDU at once (TCP_NODELAY).
+
+    Raises PeerError with the code of what failed. Looking a name up takes as long as the machine's
+    resolver takes.
+    """
+    if not 0 < port < 1 << 16:
+        raise DicomlabError(f"{port} is no TCP port.", "Ports are 1 to 65535; DICOM's is 11112.")
+    where = str(Endpoint(host, port))
+    try:
+        connection = socket.create_connection((host, port), timeout)
+    except (socket.gaierror, UnicodeError) as problem:
+        what = f"the name {host!r} cannot be resolved ({problem})."
+        remedy = f"Correct {host!r} at the caller, or enter the address of the DICOM application."
+        raise PeerError(what, remedy, "name-unresolved") from None
+    except ConnectionRefusedError:
+        what = f"nothing listens at {where}: the connection was refused."
+        remedy = (
+            f"Start the DICOM application on {host}, or correct the port {port} at the caller: "
+            "DICOM often listens on 104 or 11112."
+        )
+        raise PeerError(what, remedy, "connection-refused") from None
+    except TimeoutError:
+        what = f"{where} did not answer the connection request within {timeout:g} s."
+        remedy = (
+            f"Check that {host} is the right address and switched on, then have the firewall "
+            f"between here and there let TCP port {port} through."
+        )
+        raise PeerError(what, remedy, "connect-timeout") from None
+    except OSError as problem:
+        raise _no_way(problem, host, where) from None
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Close, and read first what has come: unread bytes would make it a reset.
+
+    A reset can overtake the last PDU that was sent, and take it away from the peer.
+    """
+    with suppress(OSError):
+        connection.settimeout(0)
+        connection.shutdown(socket.SHUT_WR)
+        for _ in range(_DRAINED):
+            if not connection.recv(_CHUNK):
+                break
+    connection.close()
+
+
+def _no_way(problem: OSError, host: str, where: str) -> PeerError:
+    if problem.errno in _FORBIDDEN:
+        remedy = f"Have the firewall of this machine let connections to {where} out."
+        code = "connect-forbidden"
+    elif problem.errno in _UNREACHABLE:
+        remedy = f"Check that {host} is the right address; then cable, VPN and routes on the way."
+        code = "host-unreachable"
+    else:
+        remedy, code = f"Look into the log of what listens at {where}.", "peer-closed"
+    return PeerError(f"no connection to {where} ({problem}).", remedy, code)
+
+
+def _ask(peer: Endpoint) -> str:
+    return f"Look into the log of the application at {peer}."
+
+
+def _endpoint(address: tuple[str, int]) -> Endpoint:
+    return Endpoint(address[0], address[1])

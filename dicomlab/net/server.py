@@ -1,0 +1,322 @@
+"""The answering end: connections, timers and limits, in one thread. What to say is a subclass's."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Thread
+from types import TracebackType
+from typing import Self
+
+from dicomlab.model import DicomlabError, Endpoint, Side
+from dicomlab.net.log import LogEntry
+from dicomlab.net.scu import hang_up
+from dicomlab.protocol.build import build
+from dicomlab.protocol.dimse import Assembler
+from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
+
+MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
+MAX_OTHER_LENGTH = 1 << 17  # 128 presentation contexts with 30 transfer syntaxes each
+_CHUNK = 1 << 14
+_SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
+_LOG = 4096  # entries
+_WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One connection as the server sees it."""
+
+    number: int
+    socket: socket.socket
+    requestor: Endpoint
+    acceptor: Endpoint
+    layer: UpperLayer
+    deadline: float = 0.0  # of the ARTIM in Sta2 and Sta13, else of the next whole PDU
+    outgoing: bytearray = field(default_factory=bytearray)
+    open: bool = True
+    contexts: frozenset[int] = frozenset()  # the presentation contexts that were accepted
+    max_pdu_length: int = 0  # of the peer; 0: no limit
+    assembler: Assembler = field(default_factory=lambda: Assembler("requestor"))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next PDU may be served: all answers so far are on their way."""
+        return self.open and not self.outgoing
+
+    @property
+    def associated(self) -> bool:
+        """Whether it holds one of the associations that a server has room for."""
+        return self.layer.state not in _WITHOUT_ASSOCIATION
+
+
+class Server:
+    """A DICOM acceptor: one thread for all connections.
+
+    Loopback and a free port unless told otherwise. ``artim`` and ``idle_timeout`` are in seconds:
+    how long a connection may take to ask for an association, or to close after the last word
+    (Sta2, Sta13), and how long an association may take until its next whole PDU; then it is
+    aborted. Half PDUs take no association away from others, and the oldest connection without an
+    association makes room for a new one. Nothing is left after ``stop()``.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        artim: float = 30.0,
+        idle_timeout: float = 60.0,
+        max_associations: int = 10,
+    ) -> None:
+        self.artim = artim
+        self.idle_timeout = idle_timeout
+        self.max_associations = max_associations
+        self._wanted = (host, port)
+        self._address: tuple[str, int] | None = None
+        self._thread: Thread | None = None
+        self._log: deque[LogEntry] = deque(maxlen=_LOG)
+        self._connections: list[Connection] = []
+        self._numbers = 0
+
+    # --- what a subclass says -------------------------------------------------------------
+
+    def replies(self, connection: Connection, received: Received) -> Iterable[bytes]:
+        """What the application sends on receipt of a PDU; the upper layer's own is sent already."""
+        raise NotImplementedError
+
+    # --- what a user sees -----------------------------------------------------------------
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to connect to."""
+        if self._address is None:
+            name = type(self).__name__
+            raise DicomlabError(f"the {name} does not listen yet.", "Use it in a with, or start().")
+        return self._address
+
+    @property
+    def port(self) -> int:
+        """The TCP port to connect to."""
+        return self.address[1]
+
+    @property
+    def log(self) -> tuple[LogEntry, ...]:
+        """What was sent and received last, on all connections, in the order of time."""
+        return tuple(self._log)
+
+    @property
+    def associations(self) -> int:
+        """How many associations are open."""
+        return sum(one.associated for one in self._connections)
+
+    def start(self) -> Self:
+        """Listen. Raises DicomlabError where the address or the port is not to be had."""
+        host, port = self._wanted
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._listener = socket.create_server((host, port), family=family, backlog=128)
+        except OSError as problem:
+            what = f"cannot listen at {Endpoint(host, port)} ({problem})."
+            raise DicomlabError(what, "Take another port, or 0 for any that is free.") from None
+        self._listener.setblocking(False)
+        self._address = (host, self._listener.getsockname()[1])
+        self._bell, self._wake = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._thread = Thread(target=self._serve, name=f"{type(self).__name__}:{self.port}")
+        self._thread.daemon = True
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Abort what is open and close, at once."""
+        if self._thread is not None:
+            self._bell.send(b"!")
+            self._thread.join()
+            self._bell.close()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start() if self._thread is None else self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- the loop -------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        try:
+            while self._turn():
+                pass
+        finally:
+            for connection in tuple(self._connections):
+                if connection.associated:
+                    self._send(connection, bytes(build("A-ABORT")))
+                self._close(connection, "acceptor")
+            self._selector.close()
+            self._listener.close()
+            self._wake.close()
+
+    def _turn(self) -> bool:
+        """Waits for what comes next and serves it; False when it is time to stop."""
+        deadlines = [one.deadline for one in self._connections]
+        wait = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
+        for key, events in self._selector.select(wait):
+            if isinstance(key.data, Connection):
+                self._serve_one(key.data, events)
+            elif key.fileobj == self._listener:
+                self._accept()
+            else:
+                return False
+        now = time.monotonic()
+        for connection in [one for one in self._connections if one.deadline <= now]:
+            self._expire(connection)
+        return True
+
+    def _accept(self) -> None:
+        if len(self._connections) >= self.max_associations + _SPARE_CONNECTIONS:
+            waiting = [one for one in self._connections if not one.associated]
+            self._expire(min(waiting, key=lambda one: one.deadline))
+        try:
+            peer, address = self._listener.accept()
+        except OSError:  # gone again
+            return
+        peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        layer = UpperLayer(
+            "acceptor",
+            max_pdu_length=MAX_PDU_LENGTH,
+            max_other_length=MAX_OTHER_LENGTH,
+        )
+        ours = peer.getsockname()
+        connection = Connection(
+            self._numbers, peer, Endpoint(*address[:2]), Endpoint(*ours[:2]), layer
+        )
+        self._numbers += 1
+        self._connections.append(connection)
+        self._selector.register(peer, selectors.EVENT_READ, connection)
+        self._time(connection, layer.step("Evt5"))
+        self._note(connection, "requestor", b"", "Sta1")
+
+    def _serve_one(self, connection: Connection, events: int) -> None:
+        if not connection.open:  # closed earlier in this turn
+            return
+        if events & selectors.EVENT_WRITE:
+            self._flush(connection)
+        if events & selectors.EVENT_READ:
+            self._read(connection)
+        while connection.ready:
+            received = connection.layer.next_pdu()
+            if received is None:
+                break
+            self._received(connection, received)
+
+    def _read(self, connection: Connection) -> None:
+        if not connection.ready:
+            return
+        try:
+            data = connection.socket.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            connection.layer.receive_data(data)
+        else:
+            self._close(connection, "requestor")
+
+    def _received(self, connection: Connection, received: Received) -> None:
+        self._note(connection, "requestor", received.data, received.step.state)
+        self._time(connection, received.step)
+        if received.answer:
+            self._put(connection, received.answer)
+            self._note(connection, "acceptor", received.answer, connection.layer.state)
+        elif received.step.closes:
+            self._close(connection, "acceptor")
+        else:
+            for reply in self.replies(connection, received):
+                self._send(connection, reply)
+
+    def _expire(self, connection: Connection) -> None:
+        """Time is up: in Sta2 and Sta13 for the connection, else for the association."""
+        if connection.layer.artim:
+            before = connection.layer.step("Evt18").state
+            self._close(connection, "acceptor", before)
+        else:
+            self._send(connection, bytes(build("A-ABORT")))
+
+    # --- one connection -------------------------------------------------------------------
+
+    def _send(self, connection: Connection, pdu: bytes) -> None:
+        before = connection.layer.state
+        for step in connection.layer.send(pdu):
+            self._time(connection, step)
+        self._note(connection, "acceptor", pdu, before)
+        self._put(connection, pdu)
+
+    def _put(self, connection: Connection, data: bytes) -> None:
+        connection.outgoing += data
+        self._flush(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        """Sends what can be sent now; until all is sent, nothing more is read."""
+        if not connection.open:
+            return
+        try:
+            sent = connection.socket.send(connection.outgoing)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._close(connection, "requestor")
+            return
+        del connection.outgoing[:sent]
+        events = selectors.EVENT_WRITE if connection.outgoing else selectors.EVENT_READ
+        if self._selector.get_key(connection.socket).events != events:
+            self._selector.modify(connection.socket, events, connection)
+
+    def _close(self, connection: Connection, by: Side, before: str | None = None) -> None:
+        if not connection.open:
+            return
+        connection.open = False
+        layer = connection.layer
+        before = before or layer.state
+        unread = layer.unread
+        if unread is not None:
+            self._note(connection, "requestor", bytes(unread), before)
+        if layer.state != "Sta1":
+            layer.step("Evt17")
+        self._note(connection, by, b"", before)
+        self._connections.remove(connection)
+        self._selector.unregister(connection.socket)
+        with suppress(OSError):
+            hang_up(connection.socket)
+
+    def _time(self, connection: Connection, step: Step) -> None:
+        """Sets the deadline anew after a step."""
+        if not connection.layer.artim:
+            connection.deadline = time.monotonic() + self.idle_timeout
+        elif step.artim == "start":
+            connection.deadline = time.monotonic() + self.artim
+
+    def _note(self, connection: Connection, sender: Side, data: bytes, before: str) -> None:
+        self._log.append(
+            LogEntry(
+                time.time_ns(),
+                connection.number,
+                connection.requestor,
+                connection.acceptor,
+                sender,
+                data,
+                before,
+                connection.layer.state,
+            )
+        )
