@@ -43,9 +43,39 @@ def changed(draft: Draft, change: Callable[[Draft], None]) -> Draft:
     return draft
 
 
-def associate(code: str, length: str, version: str = "0001", called: str = "4543484f5343502020202020202020") -> str:
+def associate(
+    code: str, length: str, version: str = "0001", called: str = "4543484f5343502020202020202020"
+) -> str:
     head = f"{code} 00 {length} {version} 0000 {called}20 4449434f4d4c41422020202020202020"
     return head + "00" * 32
+
+
+def everything() -> Draft:
+    draft = build("A-ASSOCIATE-RQ", **PEER)
+    draft.add(
+        "Asynchronous Operations Window",
+        maximum_number_operations_invoked=3,
+        maximum_number_operations_performed=2,
+    )
+    draft.add("SCP/SCU Role Selection", sop_class_uid="1.2.3.4", scu_role=1, scp_role=1)
+    draft.add(
+        "SOP Class Extended Negotiation",
+        sop_class_uid="1.2.3",
+        service_class_application_information=b"\xaa\xbb",
+    )
+    draft.add(
+        "SOP Class Common Extended Negotiation", sop_class_uid="1.2.3", service_class_uid="1.2"
+    )
+    for uid in ("1.3", "1.4"):
+        draft.add("Related general SOP class", related_general_sop_class_uid=uid)
+    draft.add(
+        "User Identity Negotiation",
+        user_identity_type=2,
+        positive_response_requested=1,
+        primary_field=b"joe",
+        secondary_field=b"pass",
+    )
+    return draft
 
 
 APPLICATION = "10000015 312e322e3834302e31303030382e332e312e312e31"
@@ -102,7 +132,9 @@ CASES = (
         {"Reason/Diag.": 4},
         ("reject-unknown-code",),
     ),
-    Case("an A-RELEASE-RQ", lambda: build("A-RELEASE-RQ"), "05000000000400000000", {"PDU-length": 4}),
+    Case(
+        "an A-RELEASE-RQ", lambda: build("A-RELEASE-RQ"), "05000000000400000000", {"PDU-length": 4}
+    ),
     Case("an A-RELEASE-RP", lambda: build("A-RELEASE-RP"), "06000000000400000000", {"PDU-type": 6}),
     Case(
         "an A-ABORT of the provider",
@@ -149,7 +181,7 @@ CASES = (
     ),
     Case(
         "a proposal with every kind of user information",
-        lambda: _everything(),
+        everything,
         associate("01", "000000fd")
         + APPLICATION
         + CONTEXT
@@ -239,31 +271,3 @@ CASES = (
         ("cmd-missing-element",),
     ),
 )
-
-
-def _everything() -> Draft:
-    draft = build("A-ASSOCIATE-RQ", **PEER)
-    draft.add(
-        "Asynchronous Operations Window",
-        maximum_number_operations_invoked=3,
-        maximum_number_operations_performed=2,
-    )
-    draft.add("SCP/SCU Role Selection", sop_class_uid="1.2.3.4", scu_role=1, scp_role=1)
-    draft.add(
-        "SOP Class Extended Negotiation",
-        sop_class_uid="1.2.3",
-        service_class_application_information=b"\xaa\xbb",
-    )
-    draft.add(
-        "SOP Class Common Extended Negotiation", sop_class_uid="1.2.3", service_class_uid="1.2"
-    )
-    for uid in ("1.3", "1.4"):
-        draft.add("Related general SOP class", related_general_sop_class_uid=uid)
-    draft.add(
-        "User Identity Negotiation",
-        user_identity_type=2,
-        positive_response_requested=1,
-        primary_field=b"joe",
-        secondary_field=b"pass",
-    )
-    return draft

@@ -174,7 +174,9 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
 
 
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
 @given(damaged())
 def test_damaged_pdus_are_accounted_for(data: bytes) -> None:
     assert_accounted_for(data, decode(data))
