@@ -1,0 +1,292 @@
+"""Associations and PDUs made by hand, as a recording would hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dicomlab.model import (
+    Association,
+    Capture,
+    Connection,
+    Endpoint,
+    Finding,
+    Message,
+    Outcome,
+    Pdu,
+    PresentationContext,
+    Side,
+)
+from dicomlab.protocol.build import build
+from dicomlab.protocol.codec import decode, finding
+
+MS = 1_000_000  # nanoseconds
+EPOCH = 1_790_000_000_000_000_000
+HOSTILE = '"><img onerror=alert(1)>'
+VERIFICATION = PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",), 0, "1.2.840.10008.1.2")
+
+
+def pdu_of(draft: Any, **filled: Any) -> Pdu:
+    """The draft as it came over the wire."""
+    import dataclasses
+
+    return dataclasses.replace(decode(bytes(draft))[0], **filled)
+
+
+def echo_rq(message_id: int = 7) -> Any:
+    return build("C-ECHO-RQ", message_id=message_id, presentation_context_id=1)
+
+
+def echo_rsp(message_id: int = 7, status: int = 0) -> Any:
+    return build(
+        "C-ECHO-RSP",
+        message_id_being_responded_to=message_id,
+        status=status,
+        presentation_context_id=1,
+    )
+
+
+def request(contexts: int = 1, called: str = "ECHOSCP", calling: str = "TRAINEE") -> Any:
+    draft = build("A-ASSOCIATE-RQ")
+    draft.override("Called-AE-title", called.encode("latin-1", "replace").ljust(16))
+    draft.override("Calling-AE-title", calling.encode("latin-1", "replace").ljust(16))
+    for _ in range(contexts - 1):
+        draft.add("Presentation Context", abstract_syntax="1.2.840.10008.5.1.4.1.1.2")
+    return draft
+
+
+Line = tuple[Side, Any, float]  # who sends, what (a draft or bytes), milliseconds since the start
+
+
+def association(
+    lines: Sequence[Line],
+    *,
+    ended: str = "released",
+    calling: str | None = "TRAINEE",
+    called: str | None = "ECHOSCP",
+    contexts: tuple[PresentationContext, ...] = (VERIFICATION,),
+    messages: tuple[Message, ...] | None = None,
+    stop: float | None = None,
+    findings: tuple[Finding, ...] = (),
+    **outcome: Any,
+) -> Association:
+    """An association of these PDUs; its messages are read from them, one a PDU."""
+    reached = {"requestor": 0, "acceptor": 0}
+    pdus = []
+    for index, (side, what, at) in enumerate(lines):
+        data = bytes(what)
+        (pdu,) = decode(data, start=reached[side])
+        reached[side] += len(data)
+        pdus.append(
+            pdu_with(pdu, sender=side, time=EPOCH + round(at * MS), index=index, frames=(index + 4,) * 2)
+        )
+    last = stop if stop is not None else (lines[-1][2] + 1 if lines else 0)
+    return Association(
+        connection=0,
+        requestor=Endpoint("10.1.2.3", 49152),
+        acceptor=Endpoint("10.1.2.4", 11112),
+        calling_ae_title=calling,
+        called_ae_title=called,
+        application_context="1.2.840.10008.3.1.1.1",
+        outcome=Outcome(ended, **outcome),  # type: ignore[arg-type]
+        presentation_contexts=contexts,
+        negotiation={},
+        pdus=tuple(pdus),
+        messages=messages if messages is not None else tuple(_messages(pdus)),
+        findings=findings,
+        start_time=EPOCH,
+        stop_time=EPOCH + round(last * MS),
+    )
+
+
+def pdu_with(pdu: Pdu, **filled: Any) -> Pdu:
+    import dataclasses
+
+    return dataclasses.replace(pdu, **filled)
+
+
+def _messages(pdus: Sequence[Pdu]) -> list[Message]:
+    found = []
+    for pdu in pdus:
+        elements = {one.name: one for one in pdu.walk() if one.children}
+        command = elements.get("Command Field")
+        if command is None:
+            continue
+        value = {name: one.value for name, one in elements.items()}
+        names = {0x30: "C-ECHO-RQ", 0x8030: "C-ECHO-RSP", 0x01: "C-STORE-RQ", 0x8001: "C-STORE-RSP"}
+        found.append(
+            Message(
+                type=names.get(command.value, f"{command.value:04X}H"),
+                sender=pdu.sender or "requestor",
+                context_id=1,
+                fields=(),
+                message_id=value.get("Message ID"),
+                responding_to=value.get("Message ID Being Responded To"),
+                status=value.get("Status"),
+                sop_class=value.get("Affected SOP Class UID"),
+                time=pdu.time,
+                pdus=(pdu.index or 0,),
+            )
+        )
+    return found
+
+
+def success(calling: str = "TRAINEE", called: str = "ECHOSCP") -> Association:
+    """A whole C-ECHO."""
+    return association(
+        [
+            ("requestor", request(calling=calling, called=called), 0.4),
+            ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+            ("requestor", echo_rq(), 1.3),
+            ("acceptor", echo_rsp(), 1.9),
+            ("requestor", build("A-RELEASE-RQ"), 2.2),
+            ("acceptor", build("A-RELEASE-RP"), 2.5),
+        ],
+        by="requestor",
+        calling=calling,
+        called=called,
+    )
+
+
+def rejected(source: int = 1, reason: int = 7) -> Association:
+    return association(
+        [
+            ("requestor", request(called="WRONG"), 0.4),
+            ("acceptor", build("A-ASSOCIATE-RJ", result=1, source=source, reason_diag=reason), 1.1),
+        ],
+        ended="rejected", by="acceptor", result=1, source=source, reason=reason, called="WRONG",
+        contexts=(PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),),
+    )  # fmt: skip
+
+
+def aborted(by: Side, source: int, reason: int = 0) -> Association:
+    return association(
+        [
+            ("requestor", request(), 0.4),
+            ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+            ("requestor", echo_rq(), 1.3),
+            (by, build("A-ABORT", source=source, reason_diag=reason), 31.0),
+        ],
+        ended="aborted", by=by, source=source, reason=reason,
+    )  # fmt: skip
+
+
+def silent() -> Association:
+    return association(
+        [("requestor", request(), 0.4)],
+        ended="unanswered", by="requestor", stop=30_012.0,
+        contexts=(PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),),
+        findings=(finding("pdu-truncated", "a finding of the association"),),
+    )  # fmt: skip
+
+
+def refused() -> Association:
+    ct = PresentationContext(3, "1.2.840.10008.5.1.4.1.1.2", ("1.2.840.10008.1.2",), 3)
+    mr = PresentationContext(5, "1.2.840.10008.5.1.4.1.1.4", ("1.2.840.10008.1.2",), 4)
+    return association(
+        [
+            ("requestor", request(3), 0.4),
+            ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+            ("requestor", echo_rq(), 1.3),
+            ("acceptor", echo_rsp(status=0x0122), 1.9),
+            ("requestor", build("A-RELEASE-RQ"), 2.2),
+            ("acceptor", build("A-RELEASE-RP"), 2.5),
+        ],
+        by="requestor", contexts=(VERIFICATION, ct, mr),
+    )  # fmt: skip
+
+
+def closed() -> Association:
+    return association(
+        [
+            ("requestor", request(), 0.4),
+            ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+            ("requestor", echo_rq(), 1.3),
+            ("acceptor", echo_rsp(), 1.9),
+        ],
+        ended="closed-without-release", by="requestor", stop=3.4,
+    )  # fmt: skip
+
+
+def long(messages: int = 500) -> Association:
+    lines: list[Line] = [
+        ("requestor", request(), 0.4),
+        ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+    ]
+    at = 2.0
+    for number in range(1, messages // 2 + 1):
+        lines.append(("requestor", echo_rq(number), at))
+        lines.append(("acceptor", echo_rsp(number), at + 0.6))
+        at += 1.1
+    lines.append(("requestor", build("A-RELEASE-RQ"), at))
+    lines.append(("acceptor", build("A-RELEASE-RP"), at + 0.4))
+    return association(lines, by="requestor")
+
+
+def unfinished() -> Association:
+    return association(
+        [
+            ("requestor", echo_rq(), 0.4),
+            ("acceptor", echo_rsp(), 0.9),
+        ],
+        ended="capture-ends", calling=None, called=None, contexts=(),
+    )  # fmt: skip
+
+
+def capture(*associations: Association) -> Capture:
+    import dataclasses
+
+    numbered = tuple(
+        dataclasses.replace(one, connection=number) for number, one in enumerate(associations)
+    )
+    return Capture(
+        file="site.pcapng", format="pcapng", packets=123, link_types=("Ethernet",),
+        first_time=EPOCH, last_time=EPOCH + 40_000 * MS, truncated_packets=0, damage=None,
+        associations=numbered,
+        connections=(
+            Connection(
+                len(numbered), Endpoint("10.1.2.3", 49160), Endpoint("10.1.2.9", 104), "refused",
+                {"requestor": 0, "acceptor": 0},
+            ),
+        ),
+        comments=("TCP/IP headers are made up.",),
+    )  # fmt: skip
+
+
+def broken() -> Pdu:
+    """An A-ASSOCIATE-RQ with lengths that lie, an even context ID and reserved bytes set."""
+    data = bytearray(bytes(request()))
+    data[1] = 0xFF
+    data[10:13] = b"\x1b[m"
+    context = data.index(b"\x20\x00", 74)
+    data[context + 4] = 2
+    item = data.index(b"\x40\x00", context)
+    data[item + 3] = 0x7F
+    (pdu, *_) = decode(bytes(data))
+    return pdu
+
+
+def http() -> Pdu:
+    return decode(b"GET / HTTP/1.1\r\nHost: pacs.example\r\nUser-Agent: curl/8.5\r\n\r\n")[0]
+
+
+def payload() -> Pdu:
+    """A P-DATA-TF with a long fragment of a data set."""
+    fragment = bytes(range(256)) * 63 + b"DICM" * 50
+    length = (len(fragment) + 2).to_bytes(4, "big")
+    pdv = length + b"\x01\x02" + fragment
+    return decode(b"\x04\x00" + len(pdv).to_bytes(4, "big") + pdv)[0]
+
+
+def identity() -> Pdu:
+    """A request whose user identity carries a passcode."""
+    item = b"\x02\x00" + b"\x00\x05admin" + b"\x00\x08s3cr3t!!"
+    draft = request()
+    tail = b"\x58\x00" + len(item).to_bytes(2, "big") + item
+    data = bytearray(bytes(draft))
+    data += tail
+    user = data.index(b"\x50\x00", 74)
+    length = int.from_bytes(data[user + 2 : user + 4], "big") + len(tail)
+    data[user + 2 : user + 4] = length.to_bytes(2, "big")
+    data[2:6] = (len(data) - 6).to_bytes(4, "big")
+    return decode(bytes(data))[0]

@@ -1,0 +1,60 @@
+"""Every picture that has to be looked at: ``python -m tests.views.gallery OUTDIR``.
+
+Makes the figures (PNG and SVG, light and dark), and an HTML and a text page of the same values.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dicomlab.protocol.build import build
+from dicomlab.views import figures
+from tests.views import conftest as made
+
+
+def values() -> Iterator[tuple[str, Any]]:
+    """What there is to see, by name."""
+    yield "echo-rq", made.pdu_of(made.echo_rq())
+    yield "echo-rsp", made.pdu_of(made.echo_rsp())
+    yield "associate-rq", made.pdu_of(made.request())
+    yield "associate-ac", made.pdu_of(build("A-ASSOCIATE-AC"))
+    yield "associate-rj", made.pdu_of(build("A-ASSOCIATE-RJ", result=1, source=1, reason_diag=7))
+    yield "abort", made.pdu_of(build("A-ABORT", source=2, reason_diag=2))
+    yield "release", made.pdu_of(build("A-RELEASE-RQ"))
+    yield "twenty", made.pdu_of(made.request(20))
+    yield "broken", made.broken()
+    yield "http", made.http()
+    yield "payload", made.payload()
+    yield "identity", made.identity()
+    yield "draft", made.request()
+    yield "seq-success", made.success()
+    yield "seq-rejected", made.rejected()
+    yield "seq-abort-requestor", made.aborted("requestor", 0)
+    yield "seq-abort-acceptor", made.aborted("acceptor", 2, 2)
+    yield "seq-silent", made.silent()
+    yield "seq-refused", made.refused()
+    yield "seq-closed", made.closed()
+    yield "seq-long", made.long()
+    yield "seq-unfinished", made.unfinished()
+    yield "seq-hostile", made.success(calling=made.HOSTILE[:16], called="$x$ ‮\\ é")
+    yield "capture", made.capture(made.success(), made.silent())
+
+
+def main(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[2:]
+    for name, value in values():
+        if wanted and name not in wanted:
+            continue
+        for mode in ("light", "dark"):
+            for number, figure in enumerate(figures.pages(value, theme=mode), 1):
+                stem = f"{name}-{number}-{mode}"
+                figure.savefig(out / f"{stem}.png")
+                figure.savefig(out / f"{stem}.svg")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
