@@ -1,1 +1,6 @@
-"""Exercises, checked on bytes and recordings."""
+"""Exercises, checked on bytes."""
+
+from dicomlab.exercises.checks import CheckResult, check
+from dicomlab.exercises.tasks import EXERCISES, Exercise
+
+__all__ = ["EXERCISES", "CheckResult", "Exercise", "check"]
