@@ -6,6 +6,7 @@ The face is ``dicomlab.api``; it is loaded when something of it is first asked f
 importing one room of the package costs no more than that room.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,17 +15,14 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("dicomlab")
-    from dicomlab import api
-
+        return import_module("importlib.metadata").version("dicomlab")
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(name)
+    api = import_module("dicomlab.api")
     if name != "__all__" and name not in api.__all__:
         raise AttributeError(f"dicomlab has no {name!r}; it has {', '.join(api.__all__)}")
     return getattr(api, name)
 
 
 def __dir__() -> list[str]:
-    from dicomlab import api
-
-    return [*api.__all__, "__version__"]
+    return [*import_module("dicomlab.api").__all__, "__version__"]
