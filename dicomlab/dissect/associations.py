@@ -38,6 +38,7 @@ from dicomlab.protocol.codec import decode, finding
 from dicomlab.protocol.dimse import Assembler
 from dicomlab.spec.command import RESPONSE
 
+_CUT = ("pdu-truncated", "pdu-header-truncated")
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 
 
@@ -163,13 +164,15 @@ class _Dissection:
         for reader in readers:
             reader.finish()
         ends = self._ends or (endpoint(connection.ends[0]), endpoint(connection.ends[1]))
-        talk = _Talk(connection, readers, ends)
+        conversation = _Conversation(connection, readers, ends)
         self._done[connection.number] = (
-            talk.association() if talk.is_association() else talk.connection_alone()
+            conversation.association()
+            if conversation.is_association()
+            else conversation.connection_alone()
         )
 
 
-class _Talk:
+class _Conversation:
     """One TCP connection that has ended, as a conversation between requestor and acceptor."""
 
     def __init__(
@@ -217,7 +220,11 @@ class _Talk:
             negotiation={"requestor": negotiation(request), "acceptor": negotiation(accept)},
             pdus=pdus,
             messages=messages,
-            findings=(*self._file_findings(outcome), *_pdu_findings(pdus, messages)),
+            findings=(
+                *self._file_findings(outcome),
+                *self._pdu_findings(pdus),
+                *_message_findings(pdus, messages),
+            ),
             missing_bytes=self._each("missing"),
             retransmitted_segments=self._each("retransmitted"),
             out_of_order_segments=self._each("early"),
@@ -256,7 +263,8 @@ class _Talk:
         )
         return tuple(
             replace(
-                read.pdu, sender=side, time=read.time, complete=read.complete, index=index,
+                read.pdu, sender=side, time=read.time, index=index,
+                complete=read.pdu.complete and not read.hole,
                 frames=read.frames if read.frames[0] else None,
             )
             for index, (side, read) in enumerate(heapq.merge(*directions, key=key))
@@ -307,15 +315,25 @@ class _Talk:
             if stream.bytes and not stream.with_syn:
                 yield finding("capture-begins-late", f"the first bytes of the {side} are not there",
                               **where)
-            if stream.missing:
+            if reader.missing:
                 what = f"{stream.missing:,} bytes of the {side} are not in the capture"
-                yield finding("capture-gap", what, **where)
+                what += f", in {reader.gaps:,} places" if reader.gaps > 1 else ""
+                yield finding("capture-gap", what, reader.missing, **where)
             if reader.skipped:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
                 yield finding("capture-bytes-unread", what, **where)
         if outcome.ended == "capture-ends":
             yield finding("capture-ends-early", "the capture shows no end of the association",
                           frames=frames)
+
+    def _pdu_findings(self, pdus: Sequence[Pdu]) -> Iterator[Finding]:
+        """What the PDUs show; that one is cut is the sender's matter only if the sender did it."""
+        ended = bool(self.connection.endings)
+        for pdu in pdus:
+            whole = ended and pdu.sender and not self.readers[self.index[pdu.sender]].missing
+            for one in pdu.findings:
+                if whole or one.code not in _CUT:
+                    yield replace(one, sender=pdu.sender, frames=pdu.frames)
 
     def _findings_alone(self, kind: Kind) -> tuple[Finding, ...]:
         frames = _frames(self.connection.first_frame, self.connection.last_frame)
@@ -413,10 +431,7 @@ def _messages(pdus: Sequence[Pdu]) -> tuple[Message, ...]:
     )
 
 
-def _pdu_findings(pdus: Sequence[Pdu], messages: Sequence[Message]) -> Iterator[Finding]:
-    for pdu in pdus:
-        for one in pdu.findings:
-            yield replace(one, sender=pdu.sender, frames=pdu.frames)
+def _message_findings(pdus: Sequence[Pdu], messages: Sequence[Message]) -> Iterator[Finding]:
     for message in messages:
         if message.findings:
             carriers = [pdus[n].frames for n in message.pdus]

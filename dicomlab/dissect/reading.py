@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dicomlab.model import Pdu
+from dicomlab.model import Pdu, Span
 from dicomlab.protocol.codec import PDU_HEADER, Decoder, decode
 from dicomlab.spec.pdu import PDUS
 
@@ -17,11 +17,13 @@ BEGINNING = 64  # bytes that tell one protocol from another
 
 # findings that a PDU in the middle of other bytes must not have, to be taken for one
 _DOUBTS = frozenset({
-    "reserved-nonzero", "pdu-length-implausible", "pdu-length-too-short", "pdu-length-wrong-fixed",
+    "pdu-length-implausible", "pdu-length-too-short", "pdu-length-wrong-fixed",
     "pdu-header-truncated", "protocol-version-unsupported", "protocol-version-extra-bits",
     "item-unknown", "item-misplaced", "item-order", "context-id-zero", "context-id-even",
     "pdv-length-too-small", "pdv-length-overrun", "pdv-none", "pdv-trailing", "mch-reserved-bits",
 })
+
+_LONG = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "P-DATA-TF")
 
 
 class ReadPdu(NamedTuple):
@@ -30,7 +32,7 @@ class ReadPdu(NamedTuple):
     pdu: Pdu
     time: int | None
     frames: tuple[int, int]
-    complete: bool
+    hole: bool  # bytes of it are missing in the capture
 
 
 class PduReader:
@@ -41,6 +43,8 @@ class PduReader:
         self.beginning = b""
         self.foreign = False  # the first bytes of the connection are no PDU
         self.skipped = 0  # bytes passed over in search of a PDU
+        self.gaps = 0
+        self.missing: Span | None = None  # from the first gap to the last
         self._decoder = Decoder()
         self._offset = 0
         self._in_step = False  # the next byte, or the run of bytes under way, is of a PDU
@@ -67,7 +71,10 @@ class PduReader:
     def gap(self, size: int) -> None:
         """So many bytes come next that are not in the capture."""
         begun = self._offset > self._start
+        first = self.missing.start if self.missing else self._offset
         self._offset += size
+        self.gaps += 1
+        self.missing = Span(first, self._offset)
         self._hole = True
         if not begun or not self._in_step or self._stop is None or self._offset > self._stop:
             self._lose()
@@ -126,8 +133,8 @@ class PduReader:
         """The bytes kept become a PDU; or several, where they make none that can be trusted."""
         if self._parts and not self.foreign:
             for pdu in self._decoder.decode(b"".join(self._parts), start=self._start):
-                complete = pdu.complete and not self._hole
-                self.pdus.append(ReadPdu(pdu, self._time, self._frames or (0, 0), complete))
+                frames = self._frames or (0, 0)
+                self.pdus.append(ReadPdu(pdu, self._time, frames, self._hole))
         self._unreadable = False
         self._clear()
 
@@ -163,6 +170,6 @@ def is_certain(pdu: Pdu) -> bool:
     """Whether the bytes can hardly be anything but this PDU."""
     if pdu.type is None or any(one.code in _DOUBTS for one in pdu.findings):
         return False
-    if pdu.type in ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "P-DATA-TF"):
-        return len(pdu) > 2 * PDU_HEADER - 1
-    return pdu.complete
+    if pdu.type in _LONG:  # some peers put FFH into the reserved bytes of their items
+        return len(pdu) >= 2 * PDU_HEADER and not any(one.findings for one in pdu.fields[:2])
+    return pdu.complete and not pdu.findings

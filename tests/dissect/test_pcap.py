@@ -67,8 +67,9 @@ def test_a_comment_of_a_packet_does_not_disturb_the_packet() -> None:
     assert read(file.getvalue())[1] == [Packet(1, TIME, RAW, b"abc", 3)]
 
 
-@pytest.mark.parametrize("addresses", [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2"),
-                                       ("127.0.0.1", "::1")])
+@pytest.mark.parametrize(
+    "addresses", [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2"), ("127.0.0.1", "::1")]
+)
 def test_tshark_reads_a_made_up_conversation_without_a_complaint(
     addresses: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -125,8 +126,9 @@ def pcap_file(order: str, magic: int, fraction: int) -> bytes:
 
 
 @pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize(("magic", "fraction", "digits"),
-                         [(0xA1B2C3D4, 123456, 6), (0xA1B23C4D, 123456000, 9)])
+@pytest.mark.parametrize(
+    ("magic", "fraction", "digits"), [(0xA1B2C3D4, 123456, 6), (0xA1B23C4D, 123456000, 9)]
+)
 def test_all_four_kinds_of_pcap_are_read(
     order: str, magic: int, fraction: int, digits: int
 ) -> None:
