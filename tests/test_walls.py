@@ -22,6 +22,7 @@ FLOORS = [
     {"widgets", "exercises", "doctor"},
     {"api"},
     {"dicomlab"},  # the package's own __init__
+    {"slides"},
     {"demo"},
     {"cli"},
 ]
