@@ -139,10 +139,10 @@ def _response(name: str, responding_to: int | None, status: int, context_id: int
 
 def _belongs(connection: Connection, pdu: Pdu) -> bool:
     """Whether the PDVs have a context that was accepted, and data sets a message that began."""
-    fields = _by_name(pdu)
-    begins_with_data = not fields["Message Control Header"][0].value & 1
+    pdvs = [one for one in pdu.fields if one.name == tables.PDV.name]
+    ids = [_child(one, "Presentation-context-ID") for one in pdvs]
+    begins_with_data = not _child(pdvs[0], "Message Control Header") & 1
     begun = bool(connection.assembler.rest())
-    ids = _values(fields["Presentation-context-ID"])
     return connection.contexts.issuperset(ids) and (begun or not begins_with_data)
 
 
@@ -200,6 +200,10 @@ def _by_name(within: Pdu | Field) -> Fields:
     for one in within.walk():
         fields[one.name].append(one)
     return fields
+
+
+def _child(structure: Field, name: str) -> Any:
+    return next(one.value for one in structure.children if one.name == name)
 
 
 def _values(fields: list[Field]) -> list[Any]:
