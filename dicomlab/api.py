@@ -23,6 +23,7 @@ from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
+from dicomlab.recording.record import Recording, record
 
 __all__ = [
     "SCU",
@@ -39,11 +40,13 @@ __all__ = [
     "Message",
     "Pdu",
     "PeerError",
+    "Recording",
     "build",
     "check",
     "decode",
     "dissect",
     "echo",
+    "record",
 ]
 
 

@@ -313,7 +313,7 @@ def _foreign(source: Bytes, at: int) -> Field:
     for code, beginnings in _PROTOCOLS:
         if data.startswith(beginnings, at):
             line = data[at : at + 60].splitlines()[0].decode("latin-1")
-            what = "a TLS record" if code == "not-dicom-tls" else repr(printable(line))
+            what = "a TLS record" if code == "not-dicom-tls" else f"'{printable(line)}'"
             return source.opaque(
                 "Foreign bytes", at, end, finding(code, f"{what} stands here", span)
             )
@@ -324,6 +324,6 @@ def _foreign(source: Bytes, at: int) -> Field:
         )
         return source.opaque("PDU of unknown type", at, at + size, found)
     shown = printable(data[at : at + 16].decode("latin-1"))
-    what = f"{data[at]:02X}H is no PDU type; the bytes begin with {shown!r}"
+    what = f"{data[at]:02X}H is no PDU type; the bytes begin with '{shown}'"
     code = "stream-misaligned" if at else "not-dicom-other"
     return source.opaque("Foreign bytes", at, end, finding(code, what, span))

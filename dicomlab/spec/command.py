@@ -151,7 +151,7 @@ PRIORITIES = {0: "MEDIUM", 1: "HIGH", 2: "LOW"}
 def _uid(value: Any) -> Iterator[Problem]:
     core = str(value).rstrip("\0")
     if core.endswith(" "):
-        yield "uid-pad-space", f"{printable(core)!r} is filled up with a space"
+        yield "uid-pad-space", f"'{printable(core)}' is filled up with a space"
     yield from uid_core(core.rstrip(" "))
 
 

@@ -46,20 +46,20 @@ def ae_title(value: str) -> Iterator[Problem]:
     if not title:
         yield "ae-empty", "the AE title is empty"
     if "\0" in value:
-        yield "ae-nul-padded", f"{printable(value)!r} is filled up with NUL"
+        yield "ae-nul-padded", f"'{printable(value)}' is filled up with NUL"
     elif value.startswith(" ") and title:
-        yield "ae-leading-space", f"{printable(value)!r} begins with a space"
+        yield "ae-leading-space", f"'{printable(value)}' begins with a space"
     bad = sorted({c for c in title if not " " <= c <= "~" or c == "\\"})
     if bad:
         listed = ", ".join(f"{ord(c):02X}H" for c in bad)
-        yield "ae-invalid-char", f"{printable(title)!r} holds {listed}"
+        yield "ae-invalid-char", f"'{printable(title)}' holds {listed}"
 
 
 def uid(value: str) -> Iterator[Problem]:
     """What is wrong with a UID of the upper layer (PS3.5 9.1, PS3.8 annex F)."""
     core = value.rstrip("\0 ")
     if core != value:
-        yield "uid-padded", f"{printable(value)!r} ends with padding"
+        yield "uid-padded", f"'{printable(value)}' ends with padding"
     yield from uid_core(core)
 
 
@@ -72,7 +72,7 @@ def uid_core(value: str) -> Iterator[Problem]:
         yield "uid-too-long", f"the UID has {len(value)} characters"
     parts = value.split(".")
     if any(c not in "0123456789." for c in value) or "" in parts:
-        yield "uid-bad-char", f"{printable(value[:70])!r} is no row of numbers and full stops"
+        yield "uid-bad-char", f"'{printable(value[:70])}' is no row of numbers and full stops"
     elif any(part[0] == "0" and part != "0" for part in parts):
         yield "uid-leading-zero", f"{value[:70]!r} has a component with a leading zero"
 
@@ -80,7 +80,7 @@ def uid_core(value: str) -> Iterator[Problem]:
 def _application_context(value: str) -> Iterator[Problem]:
     yield from uid(value)
     if value.rstrip("\0 ") not in ("", names.APPLICATION_CONTEXT):
-        yield "app-context-unknown", f"{printable(value)!r} is not {names.APPLICATION_CONTEXT}"
+        yield "app-context-unknown", f"'{printable(value)}' is not {names.APPLICATION_CONTEXT}"
 
 
 def _context_id(value: int) -> Iterator[Problem]:
