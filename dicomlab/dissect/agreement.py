@@ -121,7 +121,9 @@ _SINGLE: dict[str, tuple[str, Callable[[Field], Any]]] = {
     "Maximum Length": ("max_pdu_length", _number("Maximum-length-received")),
     "Implementation Class UID": ("implementation_class_uid", _name("Implementation-class-uid")),
     "Implementation Version Name": (
-        "implementation_version_name", _name("Implementation-version-name")),
+        "implementation_version_name",
+        _name("Implementation-version-name"),
+    ),
     "Asynchronous Operations Window": ("async_ops_window", _window),
 }
 _SEVERAL: dict[str, tuple[str, Callable[[Field], Any]]] = {

@@ -263,7 +263,10 @@ class _Conversation:
         )
         return tuple(
             replace(
-                read.pdu, sender=side, time=read.time, index=index,
+                read.pdu,
+                sender=side,
+                time=read.time,
+                index=index,
                 complete=read.pdu.complete and not read.hole,
                 frames=read.frames if read.frames[0] else None,
             )
@@ -285,9 +288,7 @@ class _Conversation:
         if end is None or self._unseen() or (asked and self._each("missing")[_opposite(asked)]):
             return Outcome("capture-ends")
         answered = any(pdu.type != "A-ASSOCIATE-RQ" for pdu in pdus)
-        return Outcome(
-            "closed-without-release" if answered else "unanswered", self.sides[end.side]
-        )
+        return Outcome("closed-without-release" if answered else "unanswered", self.sides[end.side])
 
     def _first_ending(self) -> Ending | None:
         endings = self.connection.endings
@@ -313,8 +314,9 @@ class _Conversation:
             stream, reader = self.connection.streams[number], self.readers[number]
             where: dict[str, Any] = {"sender": side, "frames": frames}
             if stream.bytes and not stream.with_syn:
-                yield finding("capture-begins-late", f"the first bytes of the {side} are not there",
-                              **where)
+                yield finding(
+                    "capture-begins-late", f"the first bytes of the {side} are not there", **where
+                )
             if reader.missing:
                 what = f"{stream.missing:,} bytes of the {side} are not in the capture"
                 what += f", in {reader.gaps:,} places" if reader.gaps > 1 else ""
@@ -323,8 +325,9 @@ class _Conversation:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
                 yield finding("capture-bytes-unread", what, **where)
         if outcome.ended == "capture-ends":
-            yield finding("capture-ends-early", "the capture shows no end of the association",
-                          frames=frames)
+            yield finding(
+                "capture-ends-early", "the capture shows no end of the association", frames=frames
+            )
 
     def _pdu_findings(self, pdus: Sequence[Pdu]) -> Iterator[Finding]:
         """What the PDUs show; that one is cut is the sender's matter only if the sender did it."""
@@ -409,7 +412,8 @@ def _opens_association(pdu: Pdu) -> bool:
 def _messages(pdus: Sequence[Pdu]) -> tuple[Message, ...]:
     """The DIMSE messages, in the order in which their command sets were complete."""
     assemblers: dict[Side, Assembler] = {
-        "requestor": Assembler("requestor"), "acceptor": Assembler("acceptor"),
+        "requestor": Assembler("requestor"),
+        "acceptor": Assembler("acceptor"),
     }
     messages = [
         message

@@ -21,6 +21,7 @@ _IP_IN_IP, _TCP, _UDP, _IPV6_IN_IP, _GRE = 4, 6, 17, 41, 47  # IP protocols
 _EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobility
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _VXLAN_PORT = 4789
+_LARGEST_DATAGRAM = 1 << 17  # bytes of fragments that are kept; overlap counts twice
 _DEEPEST = 8  # tunnels in tunnels, tags behind tags
 
 End = bytes  # address and port of one end of a connection, as they stand in the packet
@@ -43,25 +44,35 @@ def endpoint(end: End) -> Endpoint:
     return Endpoint(str(address), int.from_bytes(end[-2:], "big"))
 
 
-class _Part(NamedTuple):
-    """The rest of a packet behind some header: ``data[at:stop]``, which was ``wire`` bytes."""
+class _Part:
+    """What is left of a packet behind the headers read so far: ``data[at:stop]``."""
 
-    data: bytes
-    at: int
-    stop: int
-    wire: int
+    __slots__ = ("at", "data", "stop", "wire")
+
+    def __init__(self, data: bytes, wire: int) -> None:
+        self.data = data
+        self.at = 0
+        self.stop = len(data)
+        self.wire = max(wire, len(data))  # bytes that were left on the wire
 
     def number(self, offset: int, size: int) -> int:
         """A number of the header that begins here; 0 where the packet is too short."""
         at = self.at + offset
         return int.from_bytes(self.data[at : at + size], "big") if at + size <= self.stop else 0
 
-    def skip(self, size: int) -> _Part:
-        return self._replace(at=min(self.at + size, self.stop), wire=max(self.wire - size, 0))
+    def skip(self, size: int) -> None:
+        """Go behind a header."""
+        self.at = min(self.at + size, self.stop)
+        self.wire = max(self.wire - size, 0)
 
-    def limit(self, size: int) -> _Part:
-        """No more than ``size`` bytes of it."""
-        return self._replace(stop=min(self.stop, self.at + size), wire=min(self.wire, size))
+    def limit(self, size: int) -> None:
+        """Keep no more than ``size`` bytes: what follows is padding."""
+        self.stop = min(self.stop, self.at + size)
+        self.wire = min(self.wire, size)
+
+    def rest(self) -> bytes:
+        """The bytes that are left."""
+        return self.data[self.at : self.stop]
 
 
 @dataclass(slots=True)
@@ -74,7 +85,7 @@ class _Datagram:
 
     def add(self, offset: int, piece: bytes, last: bool) -> bytes | None:
         """The whole datagram, once all of it is there."""
-        if offset not in self.pieces:
+        if offset not in self.pieces and self.there + len(piece) <= _LARGEST_DATAGRAM:
             self.pieces[offset] = piece
             self.there += len(piece)
         if last:
@@ -99,29 +110,34 @@ class Network:
 
     def segment(self, link_type: int, data: bytes, size: int) -> Segment | None:
         """The TCP segment in a packet of which ``size`` bytes were on the wire, if there is one."""
-        part = _Part(data, 0, len(data), max(size, len(data)))
+        part = _Part(data, size)
         if link_type == pcap.ETHERNET:
             return self._ethernet(part, 0)
         if link_type == pcap.LINUX_SLL:
-            return self._by_type(part.number(14, 2), part.skip(16), 0)
+            return self._by_type(part, 14, 16, 0)
         if link_type == pcap.LINUX_SLL2:
-            return self._by_type(part.number(0, 2), part.skip(20), 0)
+            return self._by_type(part, 0, 20, 0)
         if link_type in (pcap.NULL, pcap.LOOP):  # four bytes of address family, in either order
-            return self._ip(part.skip(4), 0)
+            part.skip(4)
+            return self._ip(part, 0)
         if link_type in _RAW_TYPES:
             return self._ip(part, 0)
         return None
 
     def _ethernet(self, part: _Part, depth: int) -> Segment | None:
-        return self._by_type(part.number(12, 2), part.skip(14), depth)
+        return self._by_type(part, 12, 14, depth)
 
-    def _by_type(self, ether_type: int, part: _Part, depth: int) -> Segment | None:
+    def _by_type(self, part: _Part, offset: int, header: int, depth: int) -> Segment | None:
+        """What follows a header that names an EtherType at ``offset``."""
+        ether_type = part.number(offset, 2)
+        part.skip(header)
         while ether_type in _VLAN_TAGS and part.at < part.stop:
-            ether_type, part = part.number(2, 2), part.skip(4)
+            ether_type = part.number(2, 2)
+            part.skip(4)
         if ether_type in (_IPV4, _IPV6):
             return self._ip(part, depth)
-        if ether_type == _ETHERNET_BRIDGED:
-            return self._ethernet(part, depth)
+        if ether_type == _ETHERNET_BRIDGED and depth <= _DEEPEST:
+            return self._ethernet(part, depth + 1)
         return None
 
     def _ip(self, part: _Part, depth: int) -> Segment | None:
@@ -136,17 +152,16 @@ class Network:
         header = (part.number(0, 1) & 15) * 4
         if header < 20 or part.stop - part.at < header:
             return None
-        total = part.number(2, 2) or part.wire  # 0: cut up by the network card, after this
-        part = part.limit(total)
-        fragment = part.number(6, 2)
+        part.limit(part.number(2, 2) or part.wire)  # 0: cut up by the network card, after this
+        identity = part.data[part.at + 4 : part.at + 6]
+        place = part.number(6, 2)
         protocol = part.number(9, 1)
         addresses = part.data[part.at + 12 : part.at + 20]
-        identity = part.data[part.at + 4 : part.at + 6]
-        part = part.skip(header)
-        if fragment & 0x3FFF:  # more fragments, or an offset
+        part.skip(header)
+        if place & 0x3FFF:  # an offset, or more to come
             key = addresses + identity + bytes([protocol])
-            offset, more = (fragment & 0x1FFF) * 8, bool(fragment & 0x2000)
-            return self._defragmented(key, part, offset, more, protocol, addresses, depth)
+            whole = self._join(key, part, (place & 0x1FFF) * 8, last=not place & 0x2000)
+            return self._payload(protocol, whole, addresses, depth) if whole else None
         return self._payload(protocol, part, addresses, depth)
 
     def _ipv6(self, part: _Part, depth: int) -> Segment | None:
@@ -155,41 +170,39 @@ class Network:
         size = part.number(4, 2)
         protocol = part.number(6, 1)
         addresses = part.data[part.at + 8 : part.at + 40]
-        part = part.skip(40)
+        part.skip(40)
         if size:  # 0: a jumbogram, or cut up by the network card
-            part = part.limit(size)
+            part.limit(size)
         while part.at < part.stop:
+            following = part.number(0, 1)
             if protocol in _EXTENSIONS:
-                protocol, part = part.number(0, 1), part.skip(part.number(1, 1) * 8 + 8)
+                part.skip(part.number(1, 1) * 8 + 8)
             elif protocol == _AUTHENTICATION:
-                protocol, part = part.number(0, 1), part.skip(part.number(1, 1) * 4 + 8)
+                part.skip(part.number(1, 1) * 4 + 8)
             elif protocol == _FRAGMENT:
-                protocol, place = part.number(0, 1), part.number(2, 2)
+                place = part.number(2, 2)
                 key = addresses + part.data[part.at + 4 : part.at + 8]
-                part = part.skip(8)
+                part.skip(8)
                 if place & 0xFFF9:  # an offset, or more to come
-                    offset, more = place & 0xFFF8, bool(place & 1)
-                    return self._defragmented(key, part, offset, more, protocol, addresses, depth)
+                    whole = self._join(key, part, place & 0xFFF8, last=not place & 1)
+                    return self._payload(following, whole, addresses, depth) if whole else None
             else:
                 break
+            protocol = following
         return self._payload(protocol, part, addresses, depth)
 
-    def _defragmented(
-        self, key: bytes, part: _Part, offset: int, more: bool, protocol: int, addresses: bytes,
-        depth: int,
-    ) -> Segment | None:
+    def _join(self, key: bytes, part: _Part, offset: int, *, last: bool) -> _Part | None:
+        """The datagram that this fragment makes whole, if it does."""
         datagram = self._datagrams.setdefault(key, _Datagram())
         if len(self._datagrams) > self.WAITING:
             del self._datagrams[next(iter(self._datagrams))]
-        whole = datagram.add(offset, part.data[part.at : part.stop], not more)
+        whole = datagram.add(offset, part.rest(), last)
         if whole is None:
             return None
         self._datagrams.pop(key, None)
-        return self._payload(protocol, _Part(whole, 0, len(whole), len(whole)), addresses, depth)
+        return _Part(whole, len(whole))
 
-    def _payload(
-        self, protocol: int, part: _Part, addresses: bytes, depth: int
-    ) -> Segment | None:
+    def _payload(self, protocol: int, part: _Part, addresses: bytes, depth: int) -> Segment | None:
         if protocol == _TCP:
             return _tcp(part, addresses)
         if protocol in (_IP_IN_IP, _IPV6_IN_IP):
@@ -197,9 +210,10 @@ class Network:
         if protocol == _GRE:
             flags = part.number(0, 1)
             optional = sum(4 for bit in (0x80, 0x20, 0x10) if flags & bit)
-            return self._by_type(part.number(2, 2), part.skip(4 + optional), depth + 1)
+            return self._by_type(part, 2, 4 + optional, depth + 1)
         if protocol == _UDP and part.number(2, 2) == _VXLAN_PORT:
-            return self._ethernet(part.skip(16), depth + 1)
+            part.skip(16)
+            return self._ethernet(part, depth + 1)
         return None
 
 
@@ -212,12 +226,13 @@ def _tcp(part: _Part, addresses: bytes) -> Segment | None:
         return None
     half = len(addresses) // 2
     ports = part.data[part.at : part.at + 4]
-    body = part.skip(header)
+    sequence, flags = part.number(4, 4), part.number(13, 1)
+    part.skip(header)
     return Segment(
         addresses[:half] + ports[:2],
         addresses[half:] + ports[2:],
-        part.number(4, 4),
-        part.number(13, 1),
-        part.data[body.at : body.stop],
-        body.wire,
+        sequence,
+        flags,
+        part.rest(),
+        part.wire,
     )

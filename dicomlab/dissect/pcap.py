@@ -77,9 +77,7 @@ class Writer:
 
     def packet(self, time_ns: int, data: bytes, comment: str | None = None) -> None:
         """Add one whole packet, as it was on the link at that time."""
-        head = struct.pack(
-            "<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, len(data), len(data)
-        )
+        head = struct.pack("<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, len(data), len(data))
         notes = _options(_option(_COMMENT, comment.encode())) if comment else b""
         self._block(_ENHANCED, head + _padded(data) + notes)
         self._file.flush()
@@ -326,7 +324,12 @@ class Reader:
         return self._timed(body, number, interfaces, high << 32 | low, captured, size)
 
     def _timed(
-        self, body: bytes, number: int, interfaces: list[_Interface], ticks: int, captured: int,
+        self,
+        body: bytes,
+        number: int,
+        interfaces: list[_Interface],
+        ticks: int,
+        captured: int,
         size: int,
     ) -> Packet:
         if number >= len(interfaces):

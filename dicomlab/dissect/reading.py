@@ -16,12 +16,26 @@ UNREADABLE_LIMIT = 1 << 16  # bytes kept of a run that is no PDU
 BEGINNING = 64  # bytes that tell one protocol from another
 
 # findings that a PDU in the middle of other bytes must not have, to be taken for one
-_DOUBTS = frozenset({
-    "pdu-length-implausible", "pdu-length-too-short", "pdu-length-wrong-fixed",
-    "pdu-header-truncated", "protocol-version-unsupported", "protocol-version-extra-bits",
-    "item-unknown", "item-misplaced", "item-order", "context-id-zero", "context-id-even",
-    "pdv-length-too-small", "pdv-length-overrun", "pdv-none", "pdv-trailing", "mch-reserved-bits",
-})
+_DOUBTS = frozenset(
+    {
+        "pdu-length-implausible",
+        "pdu-length-too-short",
+        "pdu-length-wrong-fixed",
+        "pdu-header-truncated",
+        "protocol-version-unsupported",
+        "protocol-version-extra-bits",
+        "item-unknown",
+        "item-misplaced",
+        "item-order",
+        "context-id-zero",
+        "context-id-even",
+        "pdv-length-too-small",
+        "pdv-length-overrun",
+        "pdv-none",
+        "pdv-trailing",
+        "mch-reserved-bits",
+    }
+)
 
 _LONG = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "P-DATA-TF")
 

@@ -60,9 +60,7 @@ class TcpConversation:
         """A RST: the connection is gone."""
         yield self._packet(sender, _RST | _ACK)
 
-    def _packet(
-        self, sender: Side, flags: int, data: bytes = b"", options: bytes = b""
-    ) -> bytes:
+    def _packet(self, sender: Side, flags: int, data: bytes = b"", options: bytes = b"") -> bytes:
         source, source_port = self._ends[sender]
         target, target_port = self._ends[_other(sender)]
         sequence = self._sent[sender]
@@ -70,10 +68,21 @@ class TcpConversation:
         taken = len(data) + bool(flags & (_SYN | _FIN))
         self._sent[sender] = (sequence + taken) & 0xFFFFFFFF
         offset = (20 + len(options)) << 2  # in words, in the upper half of its byte
-        head = struct.pack(
-            "!HHIIBBHHH", source_port, target_port, sequence, acknowledged, offset, flags,
-            _WINDOW, 0, 0,
-        ) + options
+        head = (
+            struct.pack(
+                "!HHIIBBHHH",
+                source_port,
+                target_port,
+                sequence,
+                acknowledged,
+                offset,
+                flags,
+                _WINDOW,
+                0,
+                0,
+            )
+            + options
+        )
         size = len(head) + len(data)
         pseudo = source + target + struct.pack("!II", size, _TCP)
         checksum = _checksum(pseudo + head + data)

@@ -119,10 +119,12 @@ class Stream:
         if self._first:
             start = self._first[0][0].sequence
             half = _NUMBERS // 2
-            self._begin(min(
-                (one.sequence for one, _, _ in self._first),
-                key=lambda sequence: (sequence - start + half) % _NUMBERS,
-            ))
+            self._begin(
+                min(
+                    (one.sequence for one, _, _ in self._first),
+                    key=lambda sequence: (sequence - start + half) % _NUMBERS,
+                )
+            )
 
     def _place(self, sequence: int) -> int:
         """The offset of a sequence number: the one nearest to the next byte."""
@@ -211,9 +213,7 @@ class TcpConnection:
         if segment.flags & FIN:
             self._ending(side, "FIN", time, frame)
 
-    def _ending(
-        self, side: int, kind: Literal["FIN", "RST"], time: int | None, frame: int
-    ) -> None:
+    def _ending(self, side: int, kind: Literal["FIN", "RST"], time: int | None, frame: int) -> None:
         if not any(one.side == side and one.kind == kind for one in self.endings):
             self.endings.append(Ending(side, kind, time, frame))
 

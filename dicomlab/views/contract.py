@@ -8,7 +8,7 @@ offsets from 0 in the sender's stream.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from dicomlab.model import (
@@ -27,7 +27,25 @@ SCHEMA = "dicomlab.dissection/1"
 
 def to_json(capture: Capture) -> dict[str, Any]:
     """The capture as values that ``json`` can write."""
-    digits = capture.digits
+    return {**_head(capture), **{key: list(rows) for key, rows in _lists(capture).items()}}
+
+
+def write(capture: Capture, file: TextIO) -> None:
+    """Write the capture as one JSON document, an association or connection a line."""
+    file.writelines(_pieces(capture))
+
+
+def _pieces(capture: Capture) -> Iterator[str]:
+    yield json.dumps(_head(capture)).removesuffix("}")
+    for key, rows in _lists(capture).items():
+        yield f',\n"{key}": ['
+        for number, row in enumerate(rows):
+            yield (",\n" if number else "\n") + json.dumps(row)
+        yield "]"
+    yield "}\n"
+
+
+def _head(capture: Capture) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "capture": {
@@ -35,21 +53,20 @@ def to_json(capture: Capture) -> dict[str, Any]:
             "format": capture.format,
             "packets": capture.packets,
             "link_types": list(capture.link_types),
-            "first_time": _time(capture.first_time, digits),
-            "last_time": _time(capture.last_time, digits),
+            "first_time": _time(capture.first_time, capture.digits),
+            "last_time": _time(capture.last_time, capture.digits),
             "truncated_packets": capture.truncated_packets,
             "damage": capture.damage,
             "comments": list(capture.comments),
         },
-        "associations": [_association(one, digits) for one in capture.associations],
-        "connections": [_connection(one) for one in capture.connections],
     }
 
 
-def write(capture: Capture, file: TextIO) -> None:
-    """Write the capture as one JSON document."""
-    json.dump(to_json(capture), file, indent=1)
-    file.write("\n")
+def _lists(capture: Capture) -> dict[str, Iterator[dict[str, Any]]]:
+    return {
+        "associations": (_association(one, capture.digits) for one in capture.associations),
+        "connections": (_connection(one) for one in capture.connections),
+    }
 
 
 def _association(association: Association, digits: int) -> dict[str, Any]:

@@ -102,13 +102,17 @@ def test_a_whole_echo(captured: Captured) -> None:
     [
         ([("requestor", RQ), ("acceptor", RJ)], Outcome("rejected", "acceptor", 1, 1, 7)),
         ([*HELLO, ("acceptor", ABORT)], Outcome("aborted", "acceptor", None, 2, 2)),
-        ([*HELLO, ("requestor", ABORT), ("acceptor", None)],
-         Outcome("aborted", "requestor", None, 2, 2)),
+        (
+            [*HELLO, ("requestor", ABORT), ("acceptor", None)],
+            Outcome("aborted", "requestor", None, 2, 2),
+        ),
         ([("requestor", RQ), ("acceptor", b"")], Outcome("unanswered", "acceptor")),
         ([("requestor", RQ), ("requestor", None)], Outcome("unanswered", "requestor")),
         ([*HELLO, ("acceptor", None)], Outcome("closed-without-release", "acceptor")),
-        ([*HELLO, ("requestor", ASK), ("requestor", b"")],
-         Outcome("closed-without-release", "requestor")),
+        (
+            [*HELLO, ("requestor", ASK), ("requestor", b"")],
+            Outcome("closed-without-release", "requestor"),
+        ),
         ([*HELLO, ("acceptor", ASK), ("requestor", LEAVE)], Outcome("released", "acceptor")),
         (HELLO, Outcome("capture-ends")),
         ([("requestor", RQ)], Outcome("capture-ends")),
@@ -129,8 +133,12 @@ def test_a_server_that_speaks_first_after_the_syn_is_no_requestor(captured: Capt
 
 def test_bytes_one_at_a_time_and_several_pdus_at_once(captured: Captured) -> None:
     slowly: Talk = [("requestor", bytes([one])) for one in RQ]
-    talk: Talk = [*slowly, ("acceptor", AC), ("requestor", ECHO + ASK),
-                  ("acceptor", ANSWER + LEAVE)]
+    talk: Talk = [
+        *slowly,
+        ("acceptor", AC),
+        ("requestor", ECHO + ASK),
+        ("acceptor", ANSWER + LEAVE),
+    ]
     association = only(captured(talk))
     assert association.outcome == Outcome("released", "requestor")
     assert len(association.messages) == 2
@@ -181,8 +189,11 @@ def test_findings_say_whose_bytes_and_which_frames(tmp_path: Path) -> None:
         ([("acceptor", b"SSH-2.0-OpenSSH_9.2\r\n")], "not-dicom", "not-dicom-ssh"),
         ([("requestor", b"\x16\x03\x01\x01\x1f\x01\x00\x01\x1b\x03\x03")], "tls", "not-dicom-tls"),
         ([("requestor", b"\x0bMSH|^~\\&|A|B\r\x1c\r")], "not-dicom", "not-dicom-other"),
-        ([("requestor", b"GET / HTTP/1.0\r\n\r\n"), ("acceptor", ABORT)], "not-dicom",
-         "not-dicom-http"),
+        (
+            [("requestor", b"GET / HTTP/1.0\r\n\r\n"), ("acceptor", ABORT)],
+            "not-dicom",
+            "not-dicom-http",
+        ),
         ([("requestor", b"G")], "not-dicom", "not-dicom-other"),
     ],
 )

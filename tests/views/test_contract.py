@@ -30,8 +30,10 @@ def document() -> dict[str, Any]:
     abort = bytes(build("A-ABORT", source=2, reason_diag=2))
     file = io.StringIO()
     accept = bytes(build("A-ASSOCIATE-AC"))
-    write(capture(("requestor", RQ), ("acceptor", accept), ("requestor", ECHO),
-                  ("acceptor", abort)), file)
+    write(
+        capture(("requestor", RQ), ("acceptor", accept), ("requestor", ECHO), ("acceptor", abort)),
+        file,
+    )
     return json.loads(file.getvalue())
 
 
@@ -39,17 +41,39 @@ def test_the_keys_are_those_of_the_contract(document: dict[str, Any]) -> None:
     assert document["schema"] == SCHEMA == "dicomlab.dissection/1"
     assert set(document) == {"schema", "capture", "associations", "connections"}
     assert set(document["capture"]) >= {
-        "file", "format", "packets", "link_types", "first_time", "last_time",
-        "truncated_packets", "damage",
+        "file",
+        "format",
+        "packets",
+        "link_types",
+        "first_time",
+        "last_time",
+        "truncated_packets",
+        "damage",
     }
     (association,) = document["associations"]
     assert set(association) >= {
-        "connection", "requestor", "acceptor", "calling_ae_title", "called_ae_title",
-        "application_context", "outcome", "presentation_contexts", "negotiation", "pdus",
-        "messages", "missing_bytes", "retransmitted_segments", "out_of_order_segments", "findings",
+        "connection",
+        "requestor",
+        "acceptor",
+        "calling_ae_title",
+        "called_ae_title",
+        "application_context",
+        "outcome",
+        "presentation_contexts",
+        "negotiation",
+        "pdus",
+        "messages",
+        "missing_bytes",
+        "retransmitted_segments",
+        "out_of_order_segments",
+        "findings",
     }
     assert association["outcome"] == {
-        "ended": "aborted", "by": "acceptor", "result": None, "source": 2, "reason": 2,
+        "ended": "aborted",
+        "by": "acceptor",
+        "result": None,
+        "source": 2,
+        "reason": 2,
     }
 
 
@@ -57,8 +81,13 @@ def test_ends_pdus_and_messages(document: dict[str, Any]) -> None:
     (association,) = document["associations"]
     assert (association["requestor"], association["acceptor"]) == ("127.0.0.1:40000", "[::1]:104")
     assert association["pdus"][2] == {
-        "from": "requestor", "type": "P-DATA-TF", "start": len(RQ), "end": len(RQ) + 80,
-        "frames": None, "time": "1700000000.000000002", "complete": True,
+        "from": "requestor",
+        "type": "P-DATA-TF",
+        "start": len(RQ),
+        "end": len(RQ) + 80,
+        "frames": None,
+        "time": "1700000000.000000002",
+        "complete": True,
     }
     (message,) = association["messages"]
     assert message["type"] == "C-ECHO-RQ"
