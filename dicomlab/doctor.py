@@ -18,7 +18,6 @@ from dicomlab.model import printable
 from dicomlab.recording import tshark
 
 State = Literal["ok", "limited", "absent"]
-MARKS: dict[State, str] = {"ok": "✓", "limited": "~", "absent": "✗"}
 SCHEMA = "dicomlab.doctor/1"
 
 
@@ -61,7 +60,7 @@ class Report:
         width = max(len(check.name) for check in self.checks) + 2
         lines = []
         for check in self.checks:
-            head = f"{MARKS[check.state]} {check.name:<{width}}"
+            head = f"{check.state:<7}  {check.name:<{width}}"
             words = [check.found]
             if check.state != "ok":
                 words += [f"serves: {check.serves}", f"remedy: {check.remedy}"]
@@ -75,9 +74,11 @@ class Report:
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        head = "".join(f"<th scope=col>{name}</th>" for name in ("", "what", "found", "remedy"))
+        head = "".join(
+            f"<th scope=col>{name}</th>" for name in ("state", "what", "found", "remedy")
+        )
         rows = "".join(
-            f"<tr><td title='{check.state}'>{MARKS[check.state]}</td>"
+            f"<tr><td>{check.state}</td>"
             f"<th scope=row>{html.escape(check.name)}</th>"
             f"<td>{html.escape(check.found)}</td><td>{html.escape(check.remedy)}</td></tr>"
             for check in self.checks
