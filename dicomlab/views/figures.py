@@ -31,6 +31,7 @@ from dicomlab.views.theme import (
     THEMES,
     Theme,
     Tone,
+    count,
     duration,
     mix,
 )
@@ -62,8 +63,7 @@ def pages(value: Any, *, theme: Mode = "light") -> list[Figure]:
 
 
 class Picture(Figure):
-    """A matplotlib figure that shows itself in a notebook without pyplot, and saves the same
-    bytes each time."""
+    """A figure that shows itself in a notebook without pyplot, and is the same bytes each time."""
 
     title = ""
 
@@ -89,13 +89,13 @@ class _Slide:
     subtitle: str
     paint: Callable[[_Sheet], None]
 
-    def drawn(self, theme: Theme, page: int, count: int) -> Picture:
+    def drawn(self, theme: Theme, page: int, of: int) -> Picture:
         with mpl.rc_context(MATPLOTLIB):
             sheet = _Sheet(theme)
             sheet.text(MARGIN, 50, sheet.fitted(self.title, 900, 27, bold=True), 27, bold=True)
             sheet.text(MARGIN, 77, sheet.fitted(self.subtitle, 1000, 16), 16, colour=theme.muted)
-            if count > 1:
-                sheet.text(WIDTH - MARGIN, 50, f"{page} / {count}", 16, colour=theme.muted, ha="right")
+            if of > 1:
+                sheet.text(WIDTH - MARGIN, 50, f"{page} / {of}", 16, colour=theme.muted, ha="right")
             self.paint(sheet)
         sheet.figure.title = self.title
         return sheet.figure
@@ -136,41 +136,88 @@ class _Sheet:
         return self._layer
 
     def text(
-        self, x: float, y: float, text: str, size: float, *, colour: str = "", bold: bool = False,
-        mono: bool = False, ha: str = "left", gid: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        *,
+        colour: str = "",
+        bold: bool = False,
+        mono: bool = False,
+        ha: str = "left",
+        gid: str | None = None,
+    ) -> None:
         """One line of text, its baseline at ``y``."""
         self._axes.text(
-            x, y, _drawable(text), fontsize=size * 72 / DPI, color=colour or self.theme.ink,
-            family="monospace" if mono else "sans-serif", weight="bold" if bold else "normal",
-            ha=ha, va="baseline", parse_math=False, usetex=False, gid=gid, zorder=self._above(),
-        )  # fmt: skip
+            x,
+            y,
+            _drawable(text),
+            fontsize=size * 72 / DPI,
+            color=colour or self.theme.ink,
+            family="monospace" if mono else "sans-serif",
+            weight="bold" if bold else "normal",
+            ha=ha,
+            va="baseline",
+            parse_math=False,
+            usetex=False,
+            gid=gid,
+            zorder=self._above(),
+        )
 
     def box(
-        self, x: float, y: float, width: float, height: float, fill: str, *, edge: str = "none",
-        line: float = 0, hatch: str = "", round_: float = 0, gid: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str,
+        *,
+        edge: str = "none",
+        line: float = 0,
+        hatch: str = "",
+        round_: float = 0,
+        gid: str | None = None,
+    ) -> None:
         """A filled rectangle; its hatch takes the colour of its edge."""
         style = f"round,pad=0,rounding_size={round_}" if round_ else "square,pad=0"
         self._axes.add_patch(
             FancyBboxPatch(
-                (x, y), width, height, boxstyle=style, facecolor=fill, edgecolor=edge,
-                linewidth=line * 72 / DPI, hatch=hatch, gid=gid, zorder=self._above(),
+                (x, y),
+                width,
+                height,
+                boxstyle=style,
+                facecolor=fill,
+                edgecolor=edge,
+                linewidth=line * 72 / DPI,
+                hatch=hatch,
+                gid=gid,
+                zorder=self._above(),
             )
-        )  # fmt: skip
+        )
 
     def line(
-        self, points: Sequence[tuple[float, float]], colour: str, width: float = 1, *,
-        dash: tuple[float, ...] = (), gid: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        points: Sequence[tuple[float, float]],
+        colour: str,
+        width: float = 1,
+        *,
+        dash: tuple[float, ...] = (),
+        gid: str | None = None,
+    ) -> None:
         """A line through the points."""
         self._axes.add_line(
             Line2D(
-                [x for x, _ in points], [y for _, y in points], color=colour,
-                linewidth=width * 72 / DPI, linestyle=(0, dash) if dash else "-",
-                solid_capstyle="butt", gid=gid, zorder=self._above(),
+                [x for x, _ in points],
+                [y for _, y in points],
+                color=colour,
+                linewidth=width * 72 / DPI,
+                linestyle=(0, dash) if dash else "-",
+                solid_capstyle="butt",
+                gid=gid,
+                zorder=self._above(),
             )
-        )  # fmt: skip
+        )
 
     def shape(self, points: Sequence[tuple[float, float]], fill: str) -> None:
         """A filled polygon."""
@@ -181,7 +228,9 @@ class _Sheet:
     def disc(self, x: float, y: float, radius: float, fill: str, edge: str = "none") -> None:
         """A filled circle."""
         self._axes.add_patch(
-            Circle((x, y), radius, facecolor=fill, edgecolor=edge, linewidth=1, zorder=self._above())
+            Circle(
+                (x, y), radius, facecolor=fill, edgecolor=edge, linewidth=1, zorder=self._above()
+            )
         )
 
     def badge(self, x: float, y: float, severity: Severity, number: int) -> None:
@@ -195,8 +244,15 @@ class _Sheet:
         else:
             self.disc(x, y, 10, colour)
         size = 13 if number < 10 else 10
-        self.text(x, y + (7 if severity == "warning" else 5), str(number), size, colour=black,
-                  bold=True, ha="center")  # fmt: skip
+        self.text(
+            x,
+            y + (7 if severity == "warning" else 5),
+            str(number),
+            size,
+            colour=black,
+            bold=True,
+            ha="center",
+        )
 
     @staticmethod
     def width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
@@ -341,14 +397,13 @@ def _naming_lines(layout: ByteLayout) -> dict[int, int]:
 
 def _paged(layout: ByteLayout, named: dict[int, int], room: int) -> list[list[_Row]]:
     """The rows of each slide, about equally many on each."""
-    count = len(_filled(layout, named, room))
-    if count == 1:
-        return _filled(layout, named, room)
-    for limit in range(room // 3, room, 10):
-        filled = _filled(layout, named, limit)
-        if len(filled) == count:
-            return filled
-    return _filled(layout, named, room)
+    fullest = _filled(layout, named, room)
+    if len(fullest) > 1:
+        for limit in range(room // 2, room, 10):
+            filled = _filled(layout, named, limit)
+            if len(filled) == len(fullest):
+                return filled
+    return fullest
 
 
 def _filled(layout: ByteLayout, named: dict[int, int], room: int) -> list[list[_Row]]:
@@ -488,7 +543,9 @@ def _paint_row(sheet: _Sheet, layout: ByteLayout, row: _Row, y: float) -> None:
     y += row.label_height
     for label in row.labels:
         _paint_label(sheet, label, y)
-    sheet.text(GRID - 16, y + 21.5, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right")
+    sheet.text(
+        GRID - 16, y + 21.5, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right"
+    )
     for segment in line.segments:
         box = layout.boxes[segment.box]
         if box.leaf and segment.last > segment.first:
@@ -496,15 +553,24 @@ def _paint_row(sheet: _Sheet, layout: ByteLayout, row: _Row, y: float) -> None:
     for cell in line.cells:
         column = cell.offset - line.start
         sheet.text(GRID + (column + 0.5) * CELL, y + 21.5, cell.hex, 19, mono=True, ha="center")
-        sheet.text(TEXT + (column + 0.5) * GLYPH, y + 21.5, cell.text, 18, mono=True, ha="center",
-                   colour=theme.muted if cell.text == "·" else theme.ink)  # fmt: skip
+        sheet.text(
+            TEXT + (column + 0.5) * GLYPH,
+            y + 21.5,
+            cell.text,
+            18,
+            mono=True,
+            ha="center",
+            colour=theme.muted if cell.text == "·" else theme.ink,
+        )
     _paint_marks(sheet, layout, line, y)
 
 
 def _paint_fold(sheet: _Sheet, layout: ByteLayout, line: Line, y: float) -> None:
     theme = sheet.theme
     sheet.box(GRID, y, RIGHT - GRID, FOLD_HEIGHT, theme.panel, edge=theme.line, line=1)
-    sheet.text(GRID - 16, y + 22, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right")
+    sheet.text(
+        GRID - 16, y + 22, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right"
+    )
     sheet.text((GRID + RIGHT) / 2, y + 21, f"…  {line.folded}  …", 16, ha="center")
     for place, number in enumerate(sorted(line.notes)[:NOTES]):
         severity = layout.findings.notes[number - 1].severity
@@ -563,7 +629,9 @@ def _paint_cells(sheet: _Sheet, box: Box, segment: Segment, start: int, y: float
         sheet.line([(x, y + 8), (x, y + TALL - 8)], look.colour, 0.8)
     if look.hatch:
         strip = sheet.theme.paper
-        sheet.box(left + 2, y + TALL - 7, columns * CELL - 4, 6, strip, edge=look.colour, hatch=look.hatch)
+        sheet.box(
+            left + 2, y + TALL - 7, columns * CELL - 4, 6, strip, edge=look.colour, hatch=look.hatch
+        )
     if segment.opens:
         sheet.text(left + 6, y + 12, look.letter, 10, bold=True)
     sheet.box(TEXT + segment.first * GLYPH, y + 5, columns * GLYPH, TALL - 10, tint)
@@ -612,7 +680,7 @@ def _paint_table(sheet: _Sheet, layout: ByteLayout, top: float, bottom: float) -
     step = min(44.0, (bottom - top - 44) / max(len(leaves), 1))
     if step < 24 or len(leaves) < 2:
         return
-    size = min(20, step * 0.6)
+    size = min(20.0, step * 0.6)
     y = top + 28
     for x, text in zip(TABLE, ("offset", "field", "value", "meaning"), strict=True):
         sheet.text(x, y, text, 15, colour=sheet.theme.muted)
@@ -623,8 +691,16 @@ def _paint_table(sheet: _Sheet, layout: ByteLayout, top: float, bottom: float) -
         colour = ROLES[box.role].colour if box.role else sheet.theme.line
         sheet.box(GRID, y - size * 0.85, 6, size * 1.05, colour)
         sheet.text(offset + 16, y, f"{box.start:04X}", size, mono=True, colour=sheet.theme.muted)
-        sheet.text(name, y, sheet.fitted(box.name, value - name - 10, size, bold=True), size, bold=True)
-        sheet.text(value, y, sheet.fitted(box.value, meaning - value - 10, size, mono=True), size, mono=True)
+        sheet.text(
+            name, y, sheet.fitted(box.name, value - name - 10, size, bold=True), size, bold=True
+        )
+        sheet.text(
+            value,
+            y,
+            sheet.fitted(box.value, meaning - value - 10, size, mono=True),
+            size,
+            mono=True,
+        )
         words = sheet.fitted(box.meaning or box.rule, WIDTH - MARGIN - meaning, size)
         sheet.text(meaning, y, words, size, colour="" if box.meaning else sheet.theme.muted)
 
@@ -636,8 +712,14 @@ def _paint_legend(sheet: _Sheet) -> None:
         sheet.text(x + 13, FOOT + 15, look.letter, 13, bold=True, ha="center")
         sheet.text(x + 34, FOOT + 15, role.value, 15)
         x += 34 + sheet.width(role.value, 15) + 30
-    sheet.text(WIDTH - MARGIN, FOOT + 15, "offsets in hex, from 0000", 13, colour=sheet.theme.muted,
-               ha="right")  # fmt: skip
+    sheet.text(
+        WIDTH - MARGIN,
+        FOOT + 15,
+        "offsets in hex, from 0000",
+        13,
+        colour=sheet.theme.muted,
+        ha="right",
+    )
 
 
 # --- the sequence of an association -----------------------------------------------------------
@@ -649,8 +731,11 @@ LIFE = TOP + HEAD  # where the lifelines begin
 SLOPE = 9
 FOOT_TOP = 634  # where the outcome stands
 _TONE_SEVERITY: dict[Tone, Severity | None] = {
-    "plain": None, "good": None, "warning": "warning", "error": "error",
-}  # fmt: skip
+    "plain": None,
+    "good": None,
+    "warning": "warning",
+    "error": "error",
+}
 
 
 def _ladder_slides(ladder: Ladder) -> list[_Slide]:
@@ -663,8 +748,8 @@ def _ladder_slides(ladder: Ladder) -> list[_Slide]:
             used = 0.0
         groups[-1].append(step)
         used += _step_height(step)
-    subtitle = f"{ladder.pdus:,} PDU{'s' * (ladder.pdus != 1)} between {ladder.requestor.address}"
-    subtitle += f" and {ladder.acceptor.address}"
+    between = f"between {ladder.requestor.address} and {ladder.acceptor.address}"
+    subtitle = f"{count(ladder.pdus, 'PDU')} {between}"
     return [
         _Slide(ladder.title, subtitle, _ladder_painter(ladder, group, room, group is groups[-1]))
         for group in groups
@@ -686,10 +771,27 @@ def _ladder_painter(
         end = LIFE + 10 + sum(heights) + spare * len(steps)
         for x, one in ((LEFT, ladder.requestor), (FAR, ladder.acceptor)):
             sheet.line([(x, LIFE), (x, end)], sheet.theme.muted, 2)
-            sheet.box(x - 170, TOP, 340, HEAD - 4, sheet.theme.panel, edge=sheet.theme.muted,
-                      line=1.5, round_=8)  # fmt: skip
-            sheet.text(x, TOP + 28, sheet.fitted(one.title, 320, 21, bold=True), 21, bold=True, ha="center")
-            sheet.text(x, TOP + 50, f"{one.side} · {one.address}", 14, colour=sheet.theme.muted, ha="center")
+            sheet.box(
+                x - 170,
+                TOP,
+                340,
+                HEAD - 4,
+                sheet.theme.panel,
+                edge=sheet.theme.muted,
+                line=1.5,
+                round_=8,
+            )
+            sheet.text(
+                x, TOP + 28, sheet.fitted(one.title, 320, 21, bold=True), 21, bold=True, ha="center"
+            )
+            sheet.text(
+                x,
+                TOP + 50,
+                f"{one.side} · {one.address}",
+                14,
+                colour=sheet.theme.muted,
+                ha="center",
+            )
         sheet.text(MARGIN, LIFE - 12, "time", 14, colour=sheet.theme.muted)
         y = LIFE + 10.0
         for step, height in zip(steps, heights, strict=True):
@@ -698,8 +800,14 @@ def _ladder_painter(
         if last:
             _paint_outcome(sheet, ladder)
         else:
-            sheet.text(MIDDLE, FOOT_TOP + 32, "continued on the next page", 16, ha="center",
-                       colour=sheet.theme.muted)  # fmt: skip
+            sheet.text(
+                MIDDLE,
+                FOOT_TOP + 32,
+                "continued on the next page",
+                16,
+                ha="center",
+                colour=sheet.theme.muted,
+            )
 
     return paint
 
@@ -712,7 +820,9 @@ def _paint_outcome(sheet: _Sheet, ladder: Ladder) -> None:
     symbol = {"good": "✔", "error": "✖", "warning": "▲", "plain": "●"}[ladder.tone]
     sheet.text(MARGIN + 28, top + 33, symbol, 22, colour=colour)
     room = WIDTH - 2 * MARGIN - 90
-    sheet.text(MARGIN + 64, top + 33, sheet.fitted(ladder.outcome, room, 21, bold=True), 21, bold=True)
+    sheet.text(
+        MARGIN + 64, top + 33, sheet.fitted(ladder.outcome, room, 21, bold=True), 21, bold=True
+    )
 
 
 def _paint_time(sheet: _Sheet, step: Step, y: float) -> None:
@@ -736,7 +846,7 @@ def _paint_states(sheet: _Sheet, step: Step, left: float, right: float, away: fl
         sheet.text(x, y + 22, cause, 13, colour=sheet.theme.muted, ha=ha)
 
 
-def _paint_pdu(sheet: _Sheet, step: Step, y: float, height: float) -> None:
+def _paint_pdu(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     """An arrow from its sender, a little downwards; its label above, its details below."""
     theme = sheet.theme
     colour = theme.tone(step.tone)
@@ -744,19 +854,37 @@ def _paint_pdu(sheet: _Sheet, step: Step, y: float, height: float) -> None:
     forth = step.sender != "acceptor"
     start, end = (LEFT, FAR) if forth else (FAR, LEFT)
     way = 1 if forth else -1
-    sheet.line([(start, line), (end - way * 12, line + SLOPE)], colour, 2.5 if step.tone != "error" else 3.5,
-               gid=f"pdu-{step.index}")  # fmt: skip
+    sheet.line(
+        [(start, line), (end - way * 12, line + SLOPE)],
+        colour,
+        2.5 if step.tone != "error" else 3.5,
+        gid=f"pdu-{step.index}",
+    )
     tip = line + SLOPE
     sheet.shape([(end - way, tip), (end - way * 17, tip - 8), (end - way * 17, tip + 7)], colour)
     severity = _TONE_SEVERITY[step.tone]
     label = sheet.fitted(step.label, FAR - LEFT - 60, 17, bold=True)
-    sheet.text(MIDDLE, line - 5, label, 17, bold=True, ha="center",
-               colour=colour if step.tone == "error" else "")  # fmt: skip
+    sheet.text(
+        MIDDLE,
+        line - 5,
+        label,
+        17,
+        bold=True,
+        ha="center",
+        colour=colour if step.tone == "error" else "",
+    )
     if severity:
-        _paint_symbol(sheet, MIDDLE - sheet.width(label, 17, bold=True) / 2 - 20, line - 11, severity)
+        _paint_symbol(
+            sheet, MIDDLE - sheet.width(label, 17, bold=True) / 2 - 20, line - 11, severity
+        )
     for place, text in enumerate(step.details):
-        sheet.text(MIDDLE, line + SLOPE + 15 + 17 * place, sheet.fitted(text, FAR - LEFT - 50, 14), 14,
-                   ha="center")  # fmt: skip
+        sheet.text(
+            MIDDLE,
+            line + SLOPE + 15 + 17 * place,
+            sheet.fitted(text, FAR - LEFT - 50, 14),
+            14,
+            ha="center",
+        )
     left, right = (line, line + SLOPE) if forth else (line + SLOPE, line)
     _paint_time(sheet, step, line)
     _paint_states(sheet, step, left, right)
@@ -769,11 +897,13 @@ def _paint_symbol(sheet: _Sheet, x: float, y: float, severity: Severity) -> None
             sheet.line([(x - 4, y - 4 * turn), (x + 4, y + 4 * turn)], "#FFFFFF", 2.5)
     else:
         sheet.shape([(x, y - 11), (x + 12, y + 9), (x - 12, y + 9)], "#000000")
-        sheet.shape([(x, y - 8.5), (x + 9.5, y + 7.5), (x - 9.5, y + 7.5)], SEVERITIES[severity].colour)
+        sheet.shape(
+            [(x, y - 8.5), (x + 9.5, y + 7.5), (x - 9.5, y + 7.5)], SEVERITIES[severity].colour
+        )
         sheet.text(x, y + 6, "!", 13, colour="#000000", bold=True, ha="center")
 
 
-def _paint_opened(sheet: _Sheet, step: Step, y: float, height: float) -> None:
+def _paint_opened(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     theme = sheet.theme
     line = y + 16
     sheet.line([(LEFT, line), (FAR, line)], theme.muted, 1.5, dash=(4, 4))
@@ -791,8 +921,16 @@ def _words_on_line(sheet: _Sheet, text: str, y: float, colour: str, size: float 
 def _paint_fold_step(sheet: _Sheet, step: Step, y: float, height: float) -> None:
     theme = sheet.theme
     for offset in (8, 4, 0):
-        sheet.box(LEFT + 40 + offset, y + 2 + offset, FAR - LEFT - 80, height - 14, theme.panel,
-                  edge=theme.muted, line=1.2, round_=6)  # fmt: skip
+        sheet.box(
+            LEFT + 40 + offset,
+            y + 2 + offset,
+            FAR - LEFT - 80,
+            height - 14,
+            theme.panel,
+            edge=theme.muted,
+            line=1.2,
+            round_=6,
+        )
     middle = y + height / 2 - 5
     sheet.text(MIDDLE, middle, step.label, 19, bold=True, ha="center")
     sheet.text(MIDDLE, middle + 18, " ".join(step.details), 14, ha="center", colour=theme.muted)
@@ -810,14 +948,14 @@ def _paint_silence(sheet: _Sheet, step: Step, y: float, height: float) -> None:
     sheet.text(MIDDLE, middle + 4, f"…  {step.label}  …", 18, ha="center", bold=True)
 
 
-def _paint_gap(sheet: _Sheet, step: Step, y: float, height: float) -> None:
+def _paint_gap(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     line = y + 22
     sheet.line([(LEFT, line), (FAR, line)], sheet.theme.muted, 2, dash=(1, 3))
     _words_on_line(sheet, step.label, line, sheet.theme.ink)
     _paint_symbol(sheet, MIDDLE - sheet.width(step.label, 15) / 2 - 22, line, "warning")
 
 
-def _paint_closed(sheet: _Sheet, step: Step, y: float, height: float) -> None:
+def _paint_closed(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     """TCP's end where a release was due: a cross on the side that closed."""
     theme, line = sheet.theme, y + 22
     sheet.line([(LEFT, line), (FAR, line)], theme.error, 2, dash=(5, 4))
@@ -830,7 +968,7 @@ def _paint_closed(sheet: _Sheet, step: Step, y: float, height: float) -> None:
     _paint_states(sheet, step, line, line, away=22)
 
 
-def _paint_end(sheet: _Sheet, step: Step, y: float, height: float) -> None:
+def _paint_end(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     theme, line = sheet.theme, y + 22
     sheet.line([(LEFT - 60, line), (FAR + 60, line)], theme.muted, 2, dash=(8, 5))
     _words_on_line(sheet, step.label, line, theme.ink, 17)

@@ -62,7 +62,7 @@ class Theme:
 
     def tone(self, tone: Tone) -> str:
         """The colour of lines and words of that tone."""
-        return {"plain": self.ink, "good": self.good, "warning": self.ink, "error": self.error}[tone]
+        return {"good": self.good, "error": self.error}.get(tone, self.ink)
 
 
 LIGHT = Theme(
@@ -76,7 +76,7 @@ DARK = Theme(
 THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 # SVG whose text stays text, and that is the same bytes for the same picture
-MATPLOTLIB: dict[str, Any] = {
+MATPLOTLIB: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dicomlab",
     "font.sans-serif": list(SANS),
@@ -136,9 +136,14 @@ def hexadecimal(number: int, digits: int) -> str:
     return f"{number:0{digits}X}H"
 
 
-def size(count: int) -> str:
+def count(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def size(number: int) -> str:
     """A number of bytes in words."""
-    return f"{count:,} byte{'s' * (count != 1)}"
+    return count(number, "byte")
 
 
 def duration(nanoseconds: int) -> str:

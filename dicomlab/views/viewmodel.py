@@ -35,7 +35,7 @@ from dicomlab.views import theme
 from dicomlab.views.theme import Tone
 
 WIDTH = 16  # bytes a line
-BOXES = 3000  # fields that are shown of one PDU
+BOXES = 1500  # fields that are shown of one PDU
 NOTES = 300  # findings that are listed
 STEPS = 400  # steps that are shown of one association
 KEPT = 2  # lines of a long run, items of many, that are shown before the fold; one behind it
@@ -81,8 +81,9 @@ def _notes(found: Sequence[Finding]) -> tuple[tuple[Finding, ...], int]:
 
 
 def _clean(one: Finding) -> Finding:
-    return replace(one, what=printable(one.what), why=printable(one.why),
-                   remedy=printable(one.remedy))  # fmt: skip
+    return replace(
+        one, what=printable(one.what), why=printable(one.why), remedy=printable(one.remedy)
+    )
 
 
 def worst(notes: Iterable[Finding]) -> Severity | None:
@@ -228,11 +229,11 @@ def _hex(leaf: Field) -> str:
     if leaf.secret:
         return f"•• × {size}" if size else ""
     raw = leaf.raw
-    if size > 2 and not any(raw):
+    if size > WIDTH and not any(raw):
         return f"00 × {size}"
-    if size <= WIDTH:
+    if size <= 8:
         return raw.hex(" ").upper()
-    return f"{raw[:8].hex(' ').upper()} … {theme.size(size - 8)} more"
+    return f"{raw[:6].hex(' ').upper()} … {theme.size(size)}"
 
 
 def _pdu_title(pdu: Pdu) -> str:
@@ -456,10 +457,13 @@ def _opened(association: Association) -> Iterator[Step]:
     first = association.pdus[0] if association.pdus else None
     if association.start_time is not None and first and first.type == "A-ASSOCIATE-RQ":
         yield Step(
-            "opened", "TCP connection", sender="requestor", time=association.start_time,
+            "opened",
+            "TCP connection",
+            sender="requestor",
+            time=association.start_time,
             requestor=Move("Sta1", "Evt1", "AE-1", "Sta4"),
             acceptor=Move("Sta1", "Evt5", "AE-5", "Sta2"),
-        )  # fmt: skip
+        )
 
 
 def _pdu_steps(association: Association) -> Iterator[Step]:
@@ -481,23 +485,23 @@ def _pdu_steps(association: Association) -> Iterator[Step]:
         requestor, acceptor = states.pass_on(pdu)
         step = _described(association, pdu, index, carried.get(index, ()))
         yield replace(
-            step, sender=pdu.sender, time=pdu.time, index=index,
-            requestor=requestor, acceptor=acceptor,
-        )  # fmt: skip
+            step,
+            sender=pdu.sender,
+            time=pdu.time,
+            index=index,
+            requestor=requestor,
+            acceptor=acceptor,
+        )
 
 
-def _described(
-    association: Association, pdu: Pdu, index: int, messages: Sequence[Message]
-) -> Step:
+def _described(association: Association, pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
     match pdu.type:
         case "A-ASSOCIATE-RQ":
             return Step("pdu", pdu.type, tuple(_proposed(association)))
         case "A-ASSOCIATE-AC":
             return Step("pdu", pdu.type, *_answered(association))
-        case "A-ASSOCIATE-RJ":
-            return Step("pdu", pdu.type, tuple(_codes(pdu, "Result", "Source", "Reason/Diag.")), "error")
-        case "A-ABORT":
-            return Step("pdu", pdu.type, tuple(_codes(pdu, "Source", "Reason/Diag.")), "error")
+        case "A-ASSOCIATE-RJ" | "A-ABORT":
+            return Step("pdu", pdu.type, tuple(_codes(pdu)), "error")
         case "P-DATA-TF":
             return _carrying(pdu, index, messages)
         case None:
@@ -509,17 +513,16 @@ def _described(
 def _proposed(association: Association) -> Iterator[str]:
     contexts = association.presentation_contexts
     if contexts:
-        many = "s" * (len(contexts) != 1)
         listed = ", ".join(_syntax(one.abstract_syntax) for one in contexts[:2])
         more = f" and {len(contexts) - 2} more" if len(contexts) > 2 else ""
-        yield f"proposes {len(contexts)} context{many}: {listed}{more}"
+        yield f"proposes {theme.count(len(contexts), 'context')}: {listed}{more}"
 
 
 def _answered(association: Association) -> tuple[tuple[str, ...], Tone]:
     contexts = association.presentation_contexts
     refused = [one for one in contexts if one.result]
     accepted = sum(one.result == 0 for one in contexts)
-    details = [f"accepts {accepted} of {len(contexts)} context{'s' * (len(contexts) != 1)}"]
+    details = [f"accepts {accepted} of {theme.count(len(contexts), 'context')}"]
     details += [
         f"context {one.id}, {_syntax(one.abstract_syntax)}: "
         f"{names.CONTEXT_RESULTS.get(one.result or 0, f'result {one.result}').split(' (')[0]}"
@@ -536,19 +539,19 @@ def _syntax(uid: str | None) -> str:
     return (name or printable(uid or "?")).removesuffix(" SOP Class")
 
 
-def _codes(pdu: Pdu, *wanted: str) -> Iterator[str]:
+def _codes(pdu: Pdu) -> Iterator[str]:
     """Result, source, reason: each number with its words."""
     for one in pdu.fields:
-        if one.name in wanted:
+        if one.name in ("Result", "Source", "Reason/Diag."):
             value, meaning = _value(one)
             yield printable(f"{one.name} {value}: {meaning}" if meaning else f"{one.name} {value}")
 
 
 def _carrying(pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
     """The step of a P-DATA-TF, by the messages that it carries."""
-    if not messages:
-        return Step("pdu", "P-DATA-TF", () if pdu.complete else ("incomplete",), pattern="P-DATA-TF")
-    labels, patterns, details = [], [], []
+    labels: list[str] = []
+    patterns: list[str] = []
+    details: list[str] = []
     tone: Tone = "plain"
     for message in messages:
         kind = printable(message.type)
@@ -564,9 +567,12 @@ def _carrying(pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
     if not pdu.complete:
         details.append("incomplete")
     return Step(
-        "pdu", " · ".join(["P-DATA-TF", *labels]), tuple(details), tone,
+        "pdu",
+        " · ".join(["P-DATA-TF", *labels]),
+        tuple(details),
+        tone,
         pattern=" · ".join(["P-DATA-TF", *patterns]),
-    )  # fmt: skip
+    )
 
 
 def _numbered(message: Message) -> str:
@@ -607,7 +613,8 @@ def _outcome(association: Association) -> tuple[str, Tone]:
         case "rejected":
             lasting = names.REJECT_RESULTS.get(outcome.result or 0, f"result {outcome.result}")
             key = (outcome.source or 0, outcome.reason or 0)
-            reason = names.REJECT_REASONS.get(key, f"source {outcome.source}, reason {outcome.reason}")
+            undefined = f"source {outcome.source}, reason {outcome.reason}"
+            reason = names.REJECT_REASONS.get(key, undefined)
             return f"Rejected by {by} ({lasting}): {reason}.", "error"
         case "aborted":
             source = names.ABORT_SOURCES.get(outcome.source or 0, f"source {outcome.source}")
@@ -633,9 +640,14 @@ def _ending(association: Association, steps: Sequence[Step]) -> Iterator[Step]:
             for side, state in zip(("requestor", "acceptor"), before, strict=True)
         )
         yield Step(
-            "closed", f"TCP closed by the {outcome.by}", tone="error", sender=outcome.by,
-            time=association.stop_time, requestor=requestor, acceptor=acceptor,
-        )  # fmt: skip
+            "closed",
+            f"TCP closed by the {outcome.by}",
+            tone="error",
+            sender=outcome.by,
+            time=association.stop_time,
+            requestor=requestor,
+            acceptor=acceptor,
+        )
     elif outcome.ended in ("unanswered", "capture-ends"):
         yield Step("end", "The recording ends here", tone="warning", time=association.stop_time)
 
@@ -649,7 +661,8 @@ def _closing(state: str, *, closes: bool) -> Move:
 
 def _timed(steps: Iterable[Step]) -> Iterator[Step]:
     """The steps with times since the first, gaps, and silences pointed out."""
-    origin = before = None
+    origin: int | None = None
+    before: int | None = None
     for step in steps:
         if step.time is None:
             yield step
@@ -671,14 +684,18 @@ def _fragments_joined(steps: Iterable[Step]) -> list[Step]:
     for step in steps:
         before = joined[-1] if joined else None
         carries_on = step.pattern.endswith(", continued")
-        if before and carries_on and step.pattern == before.pattern and step.sender == before.sender:
+        same = before and (step.pattern, step.sender) == (before.pattern, before.sender)
+        if before and same and carries_on:
             count = before.count + 1
             label = f"{before.pattern} (× {count:,})"
             joined[-1] = replace(
-                before, label=label, count=count, time=step.time,
+                before,
+                label=label,
+                count=count,
+                time=step.time,
                 requestor=_both(before.requestor, step.requestor),
                 acceptor=_both(before.acceptor, step.acceptor),
-            )  # fmt: skip
+            )
         else:
             joined.append(step)
     return joined
@@ -726,12 +743,15 @@ def _fold(steps: Sequence[Step], period: int, times: int) -> Step:
     if period == 1:
         what = kinds[0] if kinds else "P-DATA-TF"
     return Step(
-        "fold", f"× {times:,} {what}", (" → ".join(kinds),) if period > 1 else (),
-        sender=steps[0].sender if period == 1 else None, time=steps[-1].time,
+        "fold",
+        f"× {times:,} {what}",
+        (" → ".join(kinds),) if period > 1 else (),
+        sender=steps[0].sender if period == 1 else None,
+        time=steps[-1].time,
         requestor=_both(steps[0].requestor, steps[-1].requestor),
         acceptor=_both(steps[0].acceptor, steps[-1].acceptor),
         count=sum(one.count for one in steps),
-    )  # fmt: skip
+    )
 
 
 def _kind(step: Step) -> str:
@@ -746,10 +766,14 @@ def _shorten(steps: list[Step]) -> list[Step]:
     middle = steps[half:-half]
     count = sum(one.count for one in middle if one.kind in ("pdu", "fold"))
     fold = Step(
-        "fold", f"× {count:,} PDUs", ("of several kinds",), time=middle[-1].time, count=count,
+        "fold",
+        f"× {count:,} PDUs",
+        ("of several kinds",),
+        time=middle[-1].time,
+        count=count,
         requestor=_both(middle[0].requestor, middle[-1].requestor),
         acceptor=_both(middle[0].acceptor, middle[-1].acceptor),
-    )  # fmt: skip
+    )
     return [*steps[:half], fold, *steps[-half:]]
 
 
@@ -864,16 +888,15 @@ class Listing:
 def listing(capture: Capture) -> Listing:
     """The list of a capture's connections, in the order of their first packets."""
     entries = [*map(_association, capture.associations), *map(_connection, capture.connections)]
-    parts = [capture.format, f"{capture.packets:,} packet{'s' * (capture.packets != 1)}"]
+    parts = [capture.format, theme.count(capture.packets, "packet")]
     if capture.first_time is not None and capture.last_time is not None:
         parts.append(theme.duration(capture.last_time - capture.first_time))
-    count = len(capture.associations)
-    parts.append(f"{count:,} association{'s' * (count != 1)}")
+    parts.append(theme.count(len(capture.associations), "association"))
     remarks = [printable(one) for one in capture.comments]
     if capture.damage:
         remarks.append(f"damaged: {printable(capture.damage)}")
     if capture.truncated_packets:
-        remarks.append(f"{capture.truncated_packets:,} packets are cut short")
+        remarks.append(f"cut short: {theme.count(capture.truncated_packets, 'packet')}")
     return Listing(
         title=printable(capture.file),
         subtitle=", ".join(parts),

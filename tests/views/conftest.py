@@ -23,7 +23,9 @@ from dicomlab.protocol.codec import decode, finding
 MS = 1_000_000  # nanoseconds
 EPOCH = 1_790_000_000_000_000_000
 HOSTILE = '"><img onerror=alert(1)>'
-VERIFICATION = PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",), 0, "1.2.840.10008.1.2")
+VERIFICATION = PresentationContext(
+    1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",), 0, "1.2.840.10008.1.2"
+)
 
 
 def pdu_of(draft: Any, **filled: Any) -> Pdu:
@@ -78,7 +80,9 @@ def association(
         (pdu,) = decode(data, start=reached[side])
         reached[side] += len(data)
         pdus.append(
-            pdu_with(pdu, sender=side, time=EPOCH + round(at * MS), index=index, frames=(index + 4,) * 2)
+            pdu_with(
+                pdu, sender=side, time=EPOCH + round(at * MS), index=index, frames=(index + 4,) * 2
+            )
         )
     last = stop if stop is not None else (lines[-1][2] + 1 if lines else 0)
     return Association(
@@ -154,9 +158,14 @@ def rejected(source: int = 1, reason: int = 7) -> Association:
             ("requestor", request(called="WRONG"), 0.4),
             ("acceptor", build("A-ASSOCIATE-RJ", result=1, source=source, reason_diag=reason), 1.1),
         ],
-        ended="rejected", by="acceptor", result=1, source=source, reason=reason, called="WRONG",
+        ended="rejected",
+        by="acceptor",
+        result=1,
+        source=source,
+        reason=reason,
+        called="WRONG",
         contexts=(PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),),
-    )  # fmt: skip
+    )
 
 
 def aborted(by: Side, source: int, reason: int = 0) -> Association:
@@ -167,17 +176,22 @@ def aborted(by: Side, source: int, reason: int = 0) -> Association:
             ("requestor", echo_rq(), 1.3),
             (by, build("A-ABORT", source=source, reason_diag=reason), 31.0),
         ],
-        ended="aborted", by=by, source=source, reason=reason,
-    )  # fmt: skip
+        ended="aborted",
+        by=by,
+        source=source,
+        reason=reason,
+    )
 
 
 def silent() -> Association:
     return association(
         [("requestor", request(), 0.4)],
-        ended="unanswered", by="requestor", stop=30_012.0,
+        ended="unanswered",
+        by="requestor",
+        stop=30_012.0,
         contexts=(PresentationContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),),
         findings=(finding("pdu-truncated", "a finding of the association"),),
-    )  # fmt: skip
+    )
 
 
 def refused() -> Association:
@@ -192,8 +206,9 @@ def refused() -> Association:
             ("requestor", build("A-RELEASE-RQ"), 2.2),
             ("acceptor", build("A-RELEASE-RP"), 2.5),
         ],
-        by="requestor", contexts=(VERIFICATION, ct, mr),
-    )  # fmt: skip
+        by="requestor",
+        contexts=(VERIFICATION, ct, mr),
+    )
 
 
 def closed() -> Association:
@@ -204,8 +219,10 @@ def closed() -> Association:
             ("requestor", echo_rq(), 1.3),
             ("acceptor", echo_rsp(), 1.9),
         ],
-        ended="closed-without-release", by="requestor", stop=3.4,
-    )  # fmt: skip
+        ended="closed-without-release",
+        by="requestor",
+        stop=3.4,
+    )
 
 
 def long(messages: int = 500) -> Association:
@@ -229,8 +246,11 @@ def unfinished() -> Association:
             ("requestor", echo_rq(), 0.4),
             ("acceptor", echo_rsp(), 0.9),
         ],
-        ended="capture-ends", calling=None, called=None, contexts=(),
-    )  # fmt: skip
+        ended="capture-ends",
+        calling=None,
+        called=None,
+        contexts=(),
+    )
 
 
 def capture(*associations: Association) -> Capture:
@@ -240,17 +260,26 @@ def capture(*associations: Association) -> Capture:
         dataclasses.replace(one, connection=number) for number, one in enumerate(associations)
     )
     return Capture(
-        file="site.pcapng", format="pcapng", packets=123, link_types=("Ethernet",),
-        first_time=EPOCH, last_time=EPOCH + 40_000 * MS, truncated_packets=0, damage=None,
+        file="site.pcapng",
+        format="pcapng",
+        packets=123,
+        link_types=("Ethernet",),
+        first_time=EPOCH,
+        last_time=EPOCH + 40_000 * MS,
+        truncated_packets=0,
+        damage=None,
         associations=numbered,
         connections=(
             Connection(
-                len(numbered), Endpoint("10.1.2.3", 49160), Endpoint("10.1.2.9", 104), "refused",
+                len(numbered),
+                Endpoint("10.1.2.3", 49160),
+                Endpoint("10.1.2.9", 104),
+                "refused",
                 {"requestor": 0, "acceptor": 0},
             ),
         ),
         comments=("TCP/IP headers are made up.",),
-    )  # fmt: skip
+    )
 
 
 def broken() -> Pdu:

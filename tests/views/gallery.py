@@ -39,7 +39,7 @@ def values() -> Iterator[tuple[str, Any]]:
     yield "seq-closed", made.closed()
     yield "seq-long", made.long()
     yield "seq-unfinished", made.unfinished()
-    yield "seq-hostile", made.success(calling=made.HOSTILE[:16], called="$x$ ‮\\ é")
+    yield "seq-hostile", made.success(calling=made.HOSTILE[:16], called="$x$ \u202e\\ é")
     yield "capture", made.capture(made.success(), made.silent())
 
 

@@ -1,0 +1,378 @@
+"""Tables for a notebook or a page: the same views as everywhere, in HTML.
+
+One self-contained piece: no script, no picture, nothing fetched. It follows JupyterLab's light and
+dark, reads well where a sanitizer has taken the style block away (an untrusted notebook), and
+still reads where all styles are gone. Everything is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+from itertools import chain
+from typing import Any
+
+from dicomlab.model import Finding
+from dicomlab.views import viewmodel
+from dicomlab.views.theme import (
+    DARK,
+    LIGHT,
+    MONO,
+    ROLES,
+    SANS,
+    SEVERITIES,
+    Look,
+    count,
+    css_variables,
+    duration,
+    size,
+)
+from dicomlab.views.viewmodel import (
+    Box,
+    ByteLayout,
+    Cell,
+    End,
+    Entry,
+    Findings,
+    Ladder,
+    Line,
+    Listing,
+    Move,
+    Step,
+)
+
+
+def show(value: Any) -> str:
+    """A Pdu, Draft, Association, Capture, Finding or findings as a piece of HTML."""
+    view = viewmodel.view(value)
+    body = "".join(_RENDER[type(view)](view))
+    return f'<div class="dicomlab"><style>{_STYLE}</style>{body}</div>'
+
+
+def _fonts(names: tuple[str, ...], generic: str) -> str:
+    return ",".join([*(f"'{name}'" for name in names), generic])
+
+
+def _colours() -> Iterator[str]:
+    for role, look in ROLES.items():
+        name = role.value
+        yield (
+            f".dicomlab .dl-{name}{{background-color:var(--dl-{name}-tint)!important;"
+            f"color:var(--dl-ink)!important;border-color:{look.colour}!important}}"
+            f".dicomlab td.dl-{name}.dl-opens::before{{content:'{look.letter}'}}"
+        )
+    for severity, look in SEVERITIES.items():
+        yield (
+            f".dicomlab td.dl-{severity}{{box-shadow:inset 0 3px {look.colour},"
+            f"inset 0 -3px {look.colour}}}"
+            f".dicomlab td.dl-{severity} sup{{background:{look.colour}}}"
+        )
+
+
+_STYLE = "".join(
+    [
+        f".dicomlab{{{css_variables(LIGHT)}",
+        "background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;line-height:1.35;",
+        f"font:14px {_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
+        f"@media(prefers-color-scheme:dark){{.dicomlab{{{css_variables(DARK)}}}}}",
+        "[data-jp-theme-light=true] .dicomlab,body.vscode-light .dicomlab",
+        f"{{{css_variables(LIGHT)}}}",
+        "[data-jp-theme-light=false] .dicomlab,body.vscode-dark .dicomlab",
+        f"{{{css_variables(DARK)}}}",
+        ".dicomlab table.dl{border-collapse:collapse;border:0;margin:.2em 0 1em;font-size:1em;",
+        "color:inherit;table-layout:auto}",
+        ".dicomlab table.dl caption{caption-side:top;text-align:left;font-size:1.15em;",
+        "font-weight:bold;padding:.2em 0 .5em;color:var(--dl-ink)}",
+        ".dicomlab table.dl caption small{font-weight:normal;color:var(--dl-muted);",
+        "margin-left:.6em;font-size:.85em}",
+        ".dicomlab table.dl tbody tr,.dicomlab table.dl thead tr,.dicomlab table.dl tfoot tr",
+        "{background:none;border:0}",
+        ".dicomlab table.dl td,.dicomlab table.dl th{text-align:left;vertical-align:top;",
+        "padding:.2em .6em;border:0;max-width:none;white-space:normal;font-weight:normal}",
+        ".dicomlab table.dl thead th{color:var(--dl-muted);font-size:.88em;",
+        "border-bottom:1px solid var(--dl-line)}",
+        f".dicomlab table.dl .dl-mono{{font-family:{_fonts(MONO, 'monospace')};white-space:pre}}",
+        ".dicomlab table.dl .dl-whole{white-space:nowrap}",
+        ".dicomlab table.dl td bdi{overflow-wrap:anywhere}",
+        ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",
+        # bytes
+        ".dicomlab table.dl-bytes{border-collapse:separate!important;border-spacing:0 5px}",
+        ".dicomlab table.dl-bytes td.dl-mono,.dicomlab table.dl-bytes thead th",
+        "{text-align:center;padding:.2em .45em .2em .55em}",
+        ".dicomlab table.dl-bytes td.dl-byte{border:solid;border-width:1.5px 0;position:relative}",
+        ".dicomlab table.dl-bytes td.dl-opens{border-left-width:1.5px}",
+        ".dicomlab table.dl-bytes td.dl-closes{border-right-width:1.5px}",
+        ".dicomlab table.dl-bytes td.dl-opens::before{position:absolute;left:2px;top:-1px;",
+        "font:bold 8px sans-serif}",
+        ".dicomlab table.dl-bytes td.dl-reserved{background-image:repeating-linear-gradient(",
+        "135deg,transparent 0 4px,var(--dl-line) 4px 5px)!important}",
+        ".dicomlab table.dl-bytes td.dl-fold{text-align:center;color:var(--dl-muted)}",
+        ".dicomlab table.dl-bytes sup{font:bold 10px sans-serif;color:#000;position:absolute;",
+        "right:-4px;top:-6px;padding:0 3px;border-radius:3px;z-index:1}",
+        ".dicomlab table.dl-bytes td.dl-text{padding-left:1.2em;letter-spacing:.08em}",
+        # fields
+        ".dicomlab table.dl-fields tbody td,.dicomlab table.dl-fields tbody th",
+        "{border-top:1px solid var(--dl-line)}",
+        ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
+        "{background:var(--dl-panel)}.dicomlab table.dl tr.dl-group th{font-weight:bold}",
+        ".dicomlab .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
+        "font:bold .8em sans-serif;border:1.5px solid;border-radius:3px;margin-right:.45em}",
+        # sequence
+        ".dicomlab table.dl-ladder{min-width:860px}",
+        ".dicomlab table.dl-ladder thead th.dl-lane{border:0;color:var(--dl-ink)}",
+        ".dicomlab table.dl-ladder .dl-ends{display:flex;justify-content:space-between;gap:3em}",
+        ".dicomlab table.dl-ladder .dl-ends div:last-child{text-align:right}",
+        ".dicomlab table.dl-ladder tbody td.dl-lane{border-left:2px solid var(--dl-muted);",
+        "border-right:2px solid var(--dl-muted);padding:.4em 0;min-width:540px}",
+        ".dicomlab table.dl-ladder td.dl-lane div{text-align:center;padding:0 1.4em}",
+        ".dicomlab table.dl-ladder .dl-arrow+div{padding-top:.25em!important}",
+        ".dicomlab table.dl-ladder .dl-arrow{border-bottom:2px solid;position:relative;",
+        "font-weight:bold}",
+        ".dicomlab table.dl-ladder .dl-dashed{border-bottom:2px dashed}",
+        ".dicomlab table.dl-ladder .dl-head{position:absolute;bottom:-.74em;line-height:1.4}",
+        ".dicomlab table.dl-ladder .dl-forth .dl-head{right:-3px}",
+        ".dicomlab table.dl-ladder .dl-back .dl-head{left:-3px}",
+        ".dicomlab table.dl-ladder td.dl-broken{border-left-style:dotted!important;",
+        "border-right-style:dotted!important;padding:.8em 0!important}",
+        ".dicomlab table.dl-ladder .dl-stack{border:1px solid var(--dl-muted);border-radius:6px;",
+        "background:var(--dl-panel);margin:.2em 2em;padding:.3em;",
+        "box-shadow:3px 3px 0 -1px var(--dl-panel),3px 3px 0 var(--dl-muted)}",
+        ".dicomlab table.dl .dl-tone-error{color:var(--dl-error)}",
+        ".dicomlab table.dl .dl-tone-good{color:var(--dl-good)}",
+        ".dicomlab table.dl tfoot td{background:var(--dl-panel);font-weight:bold;",
+        "font-size:1.1em;padding:.5em .8em;border-left:6px solid}",
+        *_colours(),
+    ]
+)
+
+_SYMBOLS = {"good": "✔", "warning": "▲", "error": "✖", "plain": ""}
+
+
+def _inline(look: Look) -> str:
+    """What stays of a colour where the style block is gone: dark text on the light tint."""
+    return f"background-color:{LIGHT.tint(look.colour)};color:{LIGHT.ink}"
+
+
+def _caption(title: str, subtitle: str) -> str:
+    return f"<caption><bdi>{escape(title)}</bdi> <small>{escape(subtitle)}</small></caption>"
+
+
+def _head(*names: str) -> str:
+    cells = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+# --- the bytes of a PDU -----------------------------------------------------------------------
+
+
+def _layout(view: ByteLayout) -> Iterator[str]:
+    yield f'<table class="dl dl-bytes">{_caption(view.title, view.subtitle)}'
+    yield _head("offset", *(f"{column:X}" for column in range(viewmodel.WIDTH)), "text")
+    yield "<tbody>"
+    for line in view.lines:
+        yield from _line(view, line)
+    yield "</tbody></table>"
+    yield from _legend()
+    yield from _findings(view.findings)
+    yield '<table class="dl dl-fields">'
+    yield _head("offset", "bytes", "field", "value", "meaning", "clause")
+    yield "<tbody>"
+    yield from map(_field, view.boxes)
+    if view.hidden:
+        yield f'<tr><td colspan="6">… and {count(view.hidden, "more field")}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _line(view: ByteLayout, line: Line) -> Iterator[str]:
+    yield f'<tr><th scope="row" class="dl-mono dl-quiet">{line.start:04X}</th>'
+    if line.folded:
+        notes = "".join(f" [{number}]" for number in sorted(line.notes))
+        folded = escape(f"… {line.folded} …{notes}")
+        yield f'<td colspan="{viewmodel.WIDTH + 1}" class="dl-fold">{folded}</td></tr>'
+        return
+    before: int | None = None
+    for cell in line.cells:
+        note = cell.notes[0] if cell.notes else None
+        yield _cell(view, cell, mark=note if note != before else None)
+        before = note
+    missing = viewmodel.WIDTH - len(line.cells)
+    if missing:
+        yield f'<td colspan="{missing}"></td>'
+    text = escape("".join(cell.text for cell in line.cells))
+    yield f'<td class="dl-mono dl-text" style="text-align:left">{text}</td></tr>'
+
+
+def _cell(view: ByteLayout, cell: Cell, mark: int | None) -> str:
+    box = view.boxes[cell.box]
+    classes = ["dl-mono", "dl-byte", f"dl-{cell.role.value}"]
+    if cell.offset == box.start:
+        classes.append("dl-opens")
+    if cell.offset == box.stop - 1:
+        classes.append("dl-closes")
+    if cell.notes:
+        classes.append(f"dl-{view.findings.notes[cell.notes[0] - 1].severity}")
+    number = f"<sup>{mark}</sup>" if mark else ""
+    look = ROLES[cell.role]
+    title = escape(f"{box.name} ({cell.role.value}), byte {cell.offset}", quote=True)
+    return (
+        f'<td class="{" ".join(classes)}" title="{title}" style="{_inline(look)}">'
+        f"{cell.hex}{number}</td>"
+    )
+
+
+def _field(box: Box) -> str:
+    chip = ""
+    if box.role is not None:
+        look = ROLES[box.role]
+        chip = (
+            f'<span class="dl-chip dl-{box.role.value}" title="{box.role.value}" '
+            f'style="{_inline(look)}">{look.letter}</span> '
+        )
+    raw = box.hex if box.leaf else size(box.stop - box.start)
+    notes = "".join(f" <b>[{number}]</b>" for number in box.notes)
+    name = escape(box.name)
+    kind = "" if box.leaf else ' class="dl-group"'
+    return (
+        f"<tr{kind}>"
+        f'<td class="dl-mono dl-quiet">{box.start:04X}</td>'
+        f'<td class="dl-mono">{escape(raw)}</td>'
+        f'<th scope="row" title="{escape(box.rule, quote=True)}" '
+        f'style="padding-left:{0.6 + 1.3 * box.depth:.1f}em">{chip}{name}{notes}</th>'
+        f"<td><bdi>{escape(box.value)}</bdi></td><td><bdi>{escape(box.meaning)}</bdi></td>"
+        f'<td class="dl-quiet dl-whole">{escape(box.clause)}</td></tr>'
+    )
+
+
+def _legend() -> Iterator[str]:
+    yield "<p>"
+    for role, look in ROLES.items():
+        yield (
+            f'<span class="dl-chip dl-{role.value}" style="{_inline(look)}">{look.letter}</span> '
+            f"{role.value} &nbsp; "
+        )
+    yield "</p>"
+
+
+# --- the sequence of an association ---------------------------------------------------------------
+
+
+def _ladder(view: Ladder) -> Iterator[str]:
+    yield f'<table class="dl dl-ladder">{_caption(view.title, count(view.pdus, "PDU"))}'
+    ends = "".join(map(_end, (view.requestor, view.acceptor)))
+    yield (
+        '<thead><tr><th scope="col">time</th><th scope="col" style="text-align:right">state</th>'
+        f'<th scope="col" class="dl-lane"><div class="dl-ends">{ends}</div></th>'
+        '<th scope="col">state</th></tr></thead><tbody>'
+    )
+    yield from map(_step, view.steps)
+    outcome = escape(f"{_SYMBOLS[view.tone]} {view.outcome}".strip())
+    yield f'</tbody><tfoot><tr><td colspan="4" class="dl-tone-{view.tone}">{outcome}</td></tr>'
+    yield "</tfoot></table>"
+    yield from _findings(view.findings)
+
+
+def _end(end: End) -> str:
+    return (
+        f"<div><b><bdi>{escape(end.title)}</bdi></b><br>"
+        f'<span class="dl-quiet">{end.side} · {escape(end.address)}</span></div>'
+    )
+
+
+def _step(step: Step) -> str:
+    time = "" if step.time is None else duration(step.time)
+    gap = f"+ {duration(step.gap)}" if step.gap and step.kind != "silence" else ""
+    broken = " dl-broken" if step.kind == "silence" else ""
+    details = "".join(f"<div>{escape(one)}</div>" for one in step.details)
+    if step.kind == "fold":
+        lane = f'<div class="dl-stack"><b>{escape(step.label)}</b>{details}</div>'
+    else:
+        lane = _arrow(step) + details
+    return (
+        f'<tr><td>{time}<br><span class="dl-quiet">{gap}</span></td>'
+        f'<td style="text-align:right">{_state(step.requestor)}</td>'
+        f'<td class="dl-lane{broken}" style="text-align:center">{lane}</td>'
+        f"<td>{_state(step.acceptor)}</td></tr>"
+    )
+
+
+def _arrow(step: Step) -> str:
+    """The label on its line; the arrowhead is a character, so that it stays without styles."""
+    symbol = _SYMBOLS[step.tone] if step.tone in ("warning", "error") else ""
+    label = escape(f"{symbol} {step.label}".strip())
+    if step.kind == "silence":
+        return f"<div><b>… {label} …</b></div>"
+    tone = f"dl-tone-{step.tone}"
+    if step.kind != "pdu":
+        return f'<div class="dl-dashed {tone}" style="border-bottom:2px dashed">{label}</div>'
+    if step.sender == "acceptor":
+        way, inner = "back", f'<span class="dl-head">◀</span> {label}'
+    else:
+        way, inner = "forth", f'{label} <span class="dl-head">▶</span>'
+    return f'<div class="dl-arrow dl-{way} {tone}" style="border-bottom:2px solid">{inner}</div>'
+
+
+def _state(move: Move) -> str:
+    cause = " · ".join(one for one in (move.event, move.action) if one)
+    below = f'<br><span class="dl-quiet">{cause}</span>'
+    if move.before and move.before != move.after:
+        return f"<b>{move.before} → {move.after}</b>{below}"
+    return f'<span class="dl-quiet">{move.after}</span>{below}' if move.after else ""
+
+
+# --- captures and findings ------------------------------------------------------------------------
+
+
+def _listing(view: Listing) -> Iterator[str]:
+    yield f'<table class="dl dl-fields">{_caption(view.title, view.subtitle)}'
+    ends = ("requestor", "acceptor")
+    yield _head("connection", *ends, "outcome", "PDUs", "messages", "time", "findings")
+    yield "<tbody>"
+    yield from map(_entry, view.entries)
+    yield "</tbody></table>"
+    yield from (f'<p class="dl-quiet">{escape(one)}</p>' for one in view.remarks)
+
+
+def _entry(entry: Entry) -> str:
+    ends = "".join(
+        f'<td><b><bdi>{escape(one.title)}</bdi></b><br><span class="dl-quiet">'
+        f"{escape(one.address)}</span></td>"
+        for one in (entry.requestor, entry.acceptor)
+    )
+    outcome = escape(f"{_SYMBOLS[entry.tone]} {entry.outcome}".strip())
+    time = "" if entry.duration is None else duration(entry.duration)
+    findings = f"{entry.findings:,} ({entry.worst})" if entry.findings else ""
+    return (
+        f'<tr><th scope="row">{entry.connection}</th>{ends}'
+        f'<td class="dl-tone-{entry.tone}">{outcome}</td><td>{entry.pdus:,}</td>'
+        f"<td>{escape(entry.messages)}</td><td>{time}</td><td>{findings}</td></tr>"
+    )
+
+
+def _findings(view: Findings) -> Iterator[str]:
+    if not view.notes:
+        return
+    yield '<table class="dl dl-fields"><caption>Findings</caption>'
+    yield _head("", "severity", "code", "what", "why", "who changes what", "clause")
+    yield "<tbody>"
+    yield from chain.from_iterable(map(_finding, range(1, len(view.notes) + 1), view.notes))
+    if view.hidden:
+        yield f'<tr><td colspan="7">… and {count(view.hidden, "more finding")}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _finding(number: int, one: Finding) -> Iterator[str]:
+    look = SEVERITIES[one.severity]
+    yield f'<tr><th scope="row"><b>{number}</b></th><td class="dl-whole">'
+    yield f'<span class="dl-chip" style="background-color:{look.colour};color:#000000">'
+    yield f"{look.letter}</span> {one.severity}</td>"
+    yield f'<td class="dl-whole">{escape(one.code)}</td>'
+    yield "".join(f"<td><bdi>{escape(text)}</bdi></td>" for text in (one.what, one.why, one.remedy))
+    yield f'<td class="dl-quiet dl-whole">{escape(one.clause)}</td></tr>'
+
+
+_RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
+    ByteLayout: _layout,
+    Ladder: _ladder,
+    Listing: _listing,
+    Findings: _findings,
+}
