@@ -36,9 +36,11 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.codec import decode, finding
 from dicomlab.protocol.dimse import Assembler
-from dicomlab.spec.command import RESPONSE
+from dicomlab.spec.command import BY_NAME, RESPONSE
 
 _CUT = ("pdu-truncated", "pdu-header-truncated")
+# requests that an acceptor sends as well: sub-operations and notices
+_EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-REPORT-RQ")}
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 
 
@@ -111,13 +113,13 @@ def from_exchange(
         sent[sender] = (sent[sender] + len(data) + bool(flags & (SYN | FIN))) & 0xFFFFFFFF
         return one
 
-    for time, sender, data in entries:
+    for number, (time, sender, data) in enumerate(entries):
         if not times:
-            dissection.connections.segment(segment("requestor", SYN), time, 0)
-            dissection.connections.segment(segment("acceptor", SYN | ACK), time, 0)
+            dissection.connections.segment(segment("requestor", SYN), time, number)
+            dissection.connections.segment(segment("acceptor", SYN | ACK), time, number)
         times.append(time)
         flags = RST if data is None else ACK if data else FIN
-        dissection.connections.segment(segment(sender, flags, data or b""), time, 0)
+        dissection.connections.segment(segment(sender, flags, data or b""), time, number)
     dissection.connections.finish()
     return Capture(
         file="",
@@ -164,7 +166,7 @@ class _Dissection:
         for reader in readers:
             reader.finish()
         ends = self._ends or (endpoint(connection.ends[0]), endpoint(connection.ends[1]))
-        conversation = _Conversation(connection, readers, ends)
+        conversation = _Conversation(connection, readers, ends, with_frames=self._ends is None)
         self._done[connection.number] = (
             conversation.association()
             if conversation.is_association()
@@ -180,8 +182,11 @@ class _Conversation:
         connection: TcpConnection,
         readers: tuple[PduReader, PduReader],
         ends: tuple[Endpoint, Endpoint],
+        *,
+        with_frames: bool,
     ) -> None:
         self.connection = connection
+        self.frames = (connection.first_frame, connection.last_frame) if with_frames else None
         self.readers = readers
         first = _requestor(connection, readers, ends)
         self.sides: tuple[Side, Side] = (
@@ -268,7 +273,7 @@ class _Conversation:
                 time=read.time,
                 index=index,
                 complete=read.pdu.complete and not read.hole,
-                frames=read.frames if read.frames[0] else None,
+                frames=read.frames if self.frames else None,
             )
             for index, (side, read) in enumerate(heapq.merge(*directions, key=key))
         )
@@ -306,13 +311,14 @@ class _Conversation:
 
     def _file_findings(self, outcome: Outcome) -> Iterator[Finding]:
         """What the recording lacks, and how it shows."""
-        frames = _frames(self.connection.first_frame, self.connection.last_frame)
         unseen = self._unseen()
         if unseen:
-            yield finding("capture-one-way", f"no packet of the {unseen} is there", frames=frames)
+            yield finding(
+                "capture-one-way", f"no packet of the {unseen} is there", frames=self.frames
+            )
         for side, number in self.index.items():
             stream, reader = self.connection.streams[number], self.readers[number]
-            where: dict[str, Any] = {"sender": side, "frames": frames}
+            where: dict[str, Any] = {"sender": side, "frames": self.frames}
             if stream.bytes and not stream.with_syn:
                 yield finding(
                     "capture-begins-late", f"the first bytes of the {side} are not there", **where
@@ -326,7 +332,9 @@ class _Conversation:
                 yield finding("capture-bytes-unread", what, **where)
         if outcome.ended == "capture-ends":
             yield finding(
-                "capture-ends-early", "the capture shows no end of the association", frames=frames
+                "capture-ends-early",
+                "the capture shows no end of the association",
+                frames=self.frames,
             )
 
     def _pdu_findings(self, pdus: Sequence[Pdu]) -> Iterator[Finding]:
@@ -339,17 +347,16 @@ class _Conversation:
                     yield replace(one, sender=pdu.sender, frames=pdu.frames)
 
     def _findings_alone(self, kind: Kind) -> tuple[Finding, ...]:
-        frames = _frames(self.connection.first_frame, self.connection.last_frame)
         acceptor = self.ends["acceptor"]
         if kind == "refused":
-            return (finding("connection-refused", f"{acceptor} refuses", frames=frames),)
+            return (finding("connection-refused", f"{acceptor} refuses", frames=self.frames),)
         if kind == "no-answer":
-            return (finding("connect-timeout", f"{acceptor} never answers", frames=frames),)
+            return (finding("connect-timeout", f"{acceptor} never answers", frames=self.frames),)
         if kind == "no-data":
             what = f"nothing was said between {self.ends['requestor']} and {acceptor}"
-            return (finding("connection-unused", what, frames=frames),)
+            return (finding("connection-unused", what, frames=self.frames),)
         return tuple(
-            replace(one, sender=side, frames=frames)
+            replace(one, sender=side, frames=self.frames)
             for side, reader in zip(self.sides, self.readers, strict=True)
             for pdu in decode(reader.beginning)[:1]
             for one in pdu.findings
@@ -389,14 +396,20 @@ def _requestor(
             return 1 - side
     if any(stream.with_syn for stream in connection.streams):
         return 0
-    for side in (0, 1):
-        if "A-RELEASE-RQ" in types[side] and "A-RELEASE-RQ" not in types[1 - side]:
-            return side
-        for one in readers[side].pdus:
-            for field in one.pdu.walk():
-                if field.name == "Command Field" and isinstance(field.value, int):
-                    return 1 - side if field.value & RESPONSE else side
-    return 0 if ends[0].port >= ends[1].port else 1
+    evidence = (one for side in (0, 1) for one in _asks(readers[side], side))
+    by_port = 0 if ends[0].port >= ends[1].port else 1
+    return min(evidence, default=(0, by_port))[1]
+
+
+def _asks(reader: PduReader, side: int) -> Iterator[tuple[int, int]]:
+    """What in a side's PDUs tells of the requestor: how weak it is, and who that would be."""
+    for one in reader.pdus:
+        if one.pdu.type == "A-RELEASE-RQ":
+            yield 0, side
+        for field in one.pdu.walk():
+            if field.name == "Command Field" and isinstance(field.value, int):
+                weak = field.value & ~RESPONSE in _EITHER_WAY
+                yield 1 + weak, 1 - side if field.value & RESPONSE else side
 
 
 def _opens_association(pdu: Pdu) -> bool:
@@ -475,7 +488,3 @@ def _ended(how: Literal["rejected", "aborted"], pdu: Pdu) -> Outcome:
 
 def _opposite(side: Side | None) -> Side:
     return "acceptor" if side == "requestor" else "requestor"
-
-
-def _frames(first: int, last: int) -> tuple[int, int] | None:
-    return (first, last) if first else None

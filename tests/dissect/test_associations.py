@@ -233,6 +233,29 @@ def test_a_capture_that_begins_late_finds_the_requestor_by_what_it_asks(tmp_path
     assert codes(association) == ["capture-begins-late"] * 2
 
 
+@pytest.mark.parametrize("beginning", [3, 5, 7, 9, 11])
+def test_the_requestor_is_found_wherever_the_capture_begins(beginning: int, tmp_path: Path) -> None:
+    path = tmp_path / "late.pcapng"
+    path.write_bytes(written(list(packets(HELLO + ASKED + BYE))[beginning:]))
+    assert only(dissect(path)).requestor == CLIENT
+
+
+def test_what_only_an_acceptor_or_either_may_ask_misleads_nobody(tmp_path: Path) -> None:
+    notice = build("C-ECHO-RQ", message_id=1, presentation_context_id=1)
+    notice.override("Command Field", 0x0100)  # N-EVENT-REPORT-RQ
+    talk: Talk = [*HELLO, ("acceptor", bytes(notice)), *BYE]
+    path = tmp_path / "late.pcapng"
+    path.write_bytes(written(list(packets(talk))[7:]))
+    assert only(dissect(path)).requestor == CLIENT
+
+
+def test_a_log_of_equal_times_keeps_its_order() -> None:
+    talk = HELLO + ASKED + BYE
+    association = only(from_exchange(((TIME, *one) for one in talk), CLIENT, SERVER))
+    assert [bytes(one) for one in association.pdus] == [said for _, said in talk if said]
+    assert all(one.frames is None for one in association.pdus)
+
+
 def test_a_lost_packet_costs_no_other_pdu(tmp_path: Path) -> None:
     whole = list(packets(HELLO + ASKED * 3 + BYE))
     path = tmp_path / "gap.pcapng"
