@@ -16,7 +16,7 @@ from dicomlab.protocol.upper_layer import Step, UpperLayer
 
 LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
 _CHUNK = 1 << 16
-_DRAINED = 16  # chunks that are read and dropped before closing
+_ARTIM = 1.0  # seconds that the peer has to close in Sta13
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _ESTABLISHED = {f"Sta{number}" for number in (5, 6, 7, 8, 9, 10, 11, 12)}
@@ -31,17 +31,16 @@ class SCU:
     be reached, closes, or keeps silent.
 
     As a context manager it leaves politely: it releases an association that is open, aborts it
-    after an exception or where there is nothing to release, and closes the connection.
+    after an exception or where there is nothing to release, and closes the connection; after an
+    A-ABORT it leaves that to the peer for a second at most.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = 10.0) -> None:
         self.timeout = timeout
         self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
         self._log: list[LogEntry] = []
-        self._socket = connect(host, port, timeout)
+        self._socket, self.local, self.remote = connect(host, port, timeout)
         self._open = True
-        self.local = _endpoint(self._socket.getsockname())
-        self.remote = _endpoint(self._socket.getpeername())
         step = self._layer.step("Evt1")  # the A-ASSOCIATE-RQ that you send confirms the connect
         self._note("requestor", b"", step.state)
 
@@ -116,9 +115,9 @@ class SCU:
                 raise PeerError(what, _ask(self.remote), "sequence-unexpected-pdu")
 
     def abort(self) -> None:
-        """Abort the association (A-ABORT, source 0) and close."""
+        """Abort the association (A-ABORT, source 0), and close when the peer has."""
         self.send(build("A-ABORT"))
-        self.close()
+        self._await_close()
 
     def close(self) -> None:
         """Close the connection as it is, without another word."""
@@ -134,8 +133,21 @@ class SCU:
             if error is None and self.state == "Sta6":
                 self.release()
         with suppress(PeerError):
-            if self._open and self.state in _ESTABLISHED:
+            if self.state in _ESTABLISHED:
                 self.abort()
+        self._await_close()
+
+    def _await_close(self) -> None:
+        """In Sta13, leave closing to the peer until the ARTIM runs out; then close.
+
+        Closing at once could reset the connection, and take our last PDU away from the peer.
+        """
+        deadline = time.monotonic() + min(self.timeout, _ARTIM)
+        with suppress(PeerError):
+            while self.state == "Sta13":
+                self.receive(max(deadline - time.monotonic(), 0))
+        if self.state == "Sta13":
+            self._layer.step("Evt18")
         self.close()
 
     # --- the connection -------------------------------------------------------------------
@@ -184,7 +196,7 @@ class SCU:
         unread = self.unread
         if unread is not None:
             self._note("acceptor", bytes(unread), before)
-        hang_up(self._socket)
+        self._socket.close()
         if before != "Sta1":
             self._layer.step("Evt17")
         self._note(by, b"", before)
@@ -195,8 +207,8 @@ class SCU:
         self._log.append(entry)
 
 
-def connect(host: str, port: int, timeout: float) -> socket.socket:
-    """A TCP connection that sends every PDU at once (TCP_NODELAY).
+def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, Endpoint, Endpoint]:
+    """A TCP connection that sends every PDU at once (TCP_NODELAY), with our end and theirs.
 
     Raises PeerError with the code of what failed. Looking a name up takes as long as the machine's
     resolver takes.
@@ -226,22 +238,13 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
         raise PeerError(what, remedy, "connect-timeout") from None
     except OSError as problem:
         raise _no_way(problem, host, where) from None
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def hang_up(connection: socket.socket) -> None:
-    """Close, and read first what has come: unread bytes would make it a reset.
-
-    A reset can overtake the last PDU that was sent, and take it away from the peer.
-    """
-    with suppress(OSError):
-        connection.settimeout(0)
-        connection.shutdown(socket.SHUT_WR)
-        for _ in range(_DRAINED):
-            if not connection.recv(_CHUNK):
-                break
-    connection.close()
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ours, theirs = connection.getsockname(), connection.getpeername()
+    except OSError as problem:  # reset already
+        connection.close()
+        raise _no_way(problem, host, where) from None
+    return connection, Endpoint(*ours[:2]), Endpoint(*theirs[:2])
 
 
 def _no_way(problem: OSError, host: str, where: str) -> PeerError:
@@ -258,7 +261,3 @@ def _no_way(problem: OSError, host: str, where: str) -> PeerError:
 
 def _ask(peer: Endpoint) -> str:
     return f"Look into the log of the application at {peer}."
-
-
-def _endpoint(address: tuple[str, int]) -> Endpoint:
-    return Endpoint(address[0], address[1])

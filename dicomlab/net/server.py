@@ -15,7 +15,6 @@ from typing import Self
 
 from dicomlab.model import DicomlabError, Endpoint, Side
 from dicomlab.net.log import LogEntry
-from dicomlab.net.scu import hang_up
 from dicomlab.protocol.build import build
 from dicomlab.protocol.dimse import Assembler
 from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
@@ -24,6 +23,7 @@ MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
 MAX_OTHER_LENGTH = 1 << 17  # 128 presentation contexts with 30 transfer syntaxes each
 _CHUNK = 1 << 14
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
+_DRAINED = 16  # chunks that are read and dropped before closing
 _LOG = 4096  # entries
 _WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
 
@@ -297,8 +297,7 @@ class Server:
         self._note(connection, by, b"", before)
         self._connections.remove(connection)
         self._selector.unregister(connection.socket)
-        with suppress(OSError):
-            hang_up(connection.socket)
+        _hang_up(connection.socket)
 
     def _time(self, connection: Connection, step: Step) -> None:
         """Sets the deadline anew after a step."""
@@ -320,3 +319,16 @@ class Server:
                 connection.layer.state,
             )
         )
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Close, and read first what has come: unread bytes would make it a reset.
+
+    A reset can overtake the last PDU that was sent, and take it away from the peer.
+    """
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        for _ in range(_DRAINED):
+            if not connection.recv(_CHUNK):
+                break
+    connection.close()

@@ -1,0 +1,334 @@
+"""The bundled SCP answers by the standard, and nobody can hold it."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psutil
+import pytest
+
+from dicomlab.model import DicomlabError, Pdu
+from dicomlab.net.echo import echo
+from dicomlab.net.scp import EchoSCP
+from dicomlab.net.scu import SCU
+from dicomlab.protocol.build import Draft, build
+from dicomlab.spec import names
+
+IMPLICIT, EXPLICIT = names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_ENDIAN
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@pytest.fixture
+def scp() -> Iterator[EchoSCP]:
+    with EchoSCP("ARCHIVE", artim=0.2, idle_timeout=0.2, max_associations=3) as running:
+        yield running
+
+
+def answer(scp: EchoSCP, request: Draft | bytes) -> Pdu:
+    with SCU(*scp.address, timeout=5) as scu:
+        scu.send(request)
+        return scu.receive()
+
+
+def associated(scp: EchoSCP) -> SCU:
+    scu = SCU(*scp.address, timeout=5)
+    scu.send(build("A-ASSOCIATE-RQ"))
+    assert scu.receive().type == "A-ASSOCIATE-AC"
+    return scu
+
+
+def reasons(reject: Pdu) -> tuple[Any, ...]:
+    return tuple(reject[name].value for name in ("Result", "Source", "Reason/Diag."))
+
+
+def test_it_answers_a_c_echo(scp: EchoSCP) -> None:
+    assert echo(*scp.address).ok
+    assert scp.address == ("127.0.0.1", scp.port)
+
+
+# --- the association ----------------------------------------------------------------------
+
+
+def test_titles_and_reserved_bytes_come_back_as_they_were_sent(scp: EchoSCP) -> None:
+    request = build("A-ASSOCIATE-RQ", called_ae_title="ARCHIVE", calling_ae_title="WORKSTATION")
+    accept = answer(scp, request)
+    assert accept.findings == ()
+    for which in ("Called", "Calling"):
+        sent = request.pdu[f"{which}-AE-title"].raw
+        assert accept[f"Reserved (echo of {which}-AE-title)"].raw == sent
+
+
+@pytest.mark.parametrize(
+    ("abstract", "proposed", "result", "accepted"),
+    [
+        (names.VERIFICATION, [IMPLICIT], 0, IMPLICIT),
+        (names.VERIFICATION, [EXPLICIT], 0, EXPLICIT),
+        (names.VERIFICATION, [BIG_ENDIAN, EXPLICIT, IMPLICIT], 0, EXPLICIT),
+        (names.VERIFICATION, [BIG_ENDIAN], 4, None),
+        (CT, [IMPLICIT], 3, None),
+    ],
+)
+def test_a_context_is_answered(
+    abstract: str, proposed: list[str], result: int, accepted: str | None, scp: EchoSCP
+) -> None:
+    request = build("A-ASSOCIATE-RQ", abstract_syntax=abstract, transfer_syntax=proposed)
+    context = answer(scp, request)["Presentation Context"]
+    assert context["Result/Reason"].value == result
+    if accepted is not None:
+        assert context["Transfer-syntax-name"].value == accepted
+
+
+def test_each_of_many_contexts_is_answered(scp: EchoSCP) -> None:
+    request = build("A-ASSOCIATE-RQ")
+    for abstract in (CT, names.VERIFICATION):
+        request.add("Presentation Context", abstract_syntax=abstract)
+    accept = answer(scp, request)
+    results = {
+        item["Presentation-context-ID"].value: item["Result/Reason"].value
+        for item in accept.fields
+        if item.name == "Presentation Context"
+    }
+    assert results == {1: 0, 3: 3, 5: 0}
+
+
+def test_only_registered_callers_are_taken() -> None:
+    with EchoSCP(allowed_calling_ae_titles=["KNOWN"]) as scp:
+        refused = answer(scp, build("A-ASSOCIATE-RQ", calling_ae_title="STRANGER"))
+        accepted = answer(scp, build("A-ASSOCIATE-RQ", calling_ae_title="KNOWN"))
+    assert reasons(refused) == (1, 1, 3)
+    assert accepted.type == "A-ASSOCIATE-AC"
+
+
+def test_only_its_own_title_is_taken_when_it_asks_for_it() -> None:
+    with EchoSCP("ARCHIVE", require_called_ae_title=True) as scp:
+        refused = answer(scp, build("A-ASSOCIATE-RQ", called_ae_title="ARCHIV"))
+        accepted = answer(scp, build("A-ASSOCIATE-RQ", called_ae_title=" ARCHIVE"))
+    assert reasons(refused) == (1, 1, 7)
+    assert accepted.type == "A-ASSOCIATE-AC"
+
+
+def test_what_is_no_dicom_association_is_rejected(scp: EchoSCP) -> None:
+    application, version, empty = (build("A-ASSOCIATE-RQ") for _ in range(3))
+    application.override("Application-context-name", "1.2.840.10008.3.1.1.2")
+    version.override("Protocol-version", 2)
+    empty.remove("Presentation Context")
+    found = [reasons(answer(scp, request)) for request in (application, version, empty)]
+    assert found == [(1, 1, 2), (1, 2, 2), (1, 1, 1)]
+
+
+# --- messages -----------------------------------------------------------------------------
+
+
+def test_other_requests_are_not_recognized(scp: EchoSCP) -> None:
+    with associated(scp) as scu:
+        scu.send(
+            build("N-DELETE-RQ", message_id=5, requested_sop_class_uid=names.VERIFICATION,
+                  requested_sop_instance_uid="1.2.3")
+        )  # fmt: skip
+        response = scu.receive()
+    assert response["Command Field"].value == 0x8150
+    assert response["Message ID Being Responded To"].value == 5
+    assert response["Status"].value == 0x0211
+
+
+def test_a_c_echo_for_another_sop_class_is_not_supported(scp: EchoSCP) -> None:
+    with associated(scp) as scu:
+        scu.send(build("C-ECHO-RQ", affected_sop_class_uid=CT))
+        assert scu.receive()["Status"].value == 0x0122
+
+
+def test_a_request_may_come_in_fragments(scp: EchoSCP) -> None:
+    command = build("C-ECHO-RQ", message_id=9).pdu["PDV"].children[-1].raw
+    with associated(scp) as scu:
+        for piece, header in ((command[:20], 1), (command[20:], 3)):
+            scu.send(build("P-DATA-TF", fragment=piece, message_control_header=header))
+        assert scu.receive()["Message ID Being Responded To"].value == 9
+
+
+def test_an_answer_is_cut_to_what_the_peer_takes(scp: EchoSCP) -> None:
+    with SCU(*scp.address) as scu:
+        scu.send(build("A-ASSOCIATE-RQ", maximum_length_received=50))
+        scu.receive()
+        scu.send(build("C-ECHO-RQ"))
+        pieces = [scu.receive(), scu.receive()]
+    assert [one["Message Control Header"].value for one in pieces] == [1, 3]
+    assert max(one["PDU-length"].value for one in pieces) <= 50
+
+
+def test_requests_that_come_at_once_are_all_answered_in_order(scp: EchoSCP) -> None:
+    many = [build("C-ECHO-RQ", message_id=number) for number in range(1, 301)]
+    with associated(scp) as scu:
+        scu.send(b"".join(map(bytes, many)))
+        answered = [scu.receive()["Message ID Being Responded To"].value for _ in many]
+    assert answered == list(range(1, 301))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        build("C-ECHO-RSP"),
+        build("C-ECHO-RQ", presentation_context_id=3),
+        build("P-DATA-TF", fragment=b"\0\0", message_control_header=2),
+    ],
+    ids=["response", "context", "data-first"],
+)
+def test_what_belongs_to_nothing_is_aborted(wrong: Draft, scp: EchoSCP) -> None:
+    with associated(scp) as scu:
+        scu.send(wrong)
+        assert scu.receive().type == "A-ABORT"
+
+
+# --- what it keeps ------------------------------------------------------------------------
+
+
+def test_the_log_tells_what_was_seen(scp: EchoSCP) -> None:
+    result = echo(*scp.address)
+    while len(scp.log) < 8:
+        pass
+    assert [one.what for one in scp.log] == [one.what for one in result.log]
+    assert [one.data for one in scp.log] == [one.data for one in result.log]
+    assert scp.log[0].requestor == result.log[0].requestor
+    assert scp.log[-1].after == "Sta1"
+
+
+# --- bad clients --------------------------------------------------------------------------
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes; fails after five seconds."""
+    connection.settimeout(5)
+    data = b""
+    while piece := connection.recv(1 << 16):
+        data += piece
+    return data
+
+
+def test_a_connection_without_a_request_is_closed_by_the_artim(scp: EchoSCP) -> None:
+    with socket.create_connection(scp.address) as silent:
+        assert until_closed(silent) == b""
+    assert [one.what for one in scp.log][-1] == "closes the connection"
+
+
+def test_a_trickle_does_not_stop_the_artim(scp: EchoSCP) -> None:
+    request = bytes(build("A-ASSOCIATE-RQ"))
+    started = time.monotonic()
+    with socket.create_connection(scp.address) as slow, suppress(OSError):
+        for number in range(len(request)):
+            slow.sendall(request[number : number + 1])
+            if select.select([slow], [], [], 0.02)[0]:
+                break
+    assert 0.1 < time.monotonic() - started < 2
+
+
+def test_an_association_that_falls_silent_is_aborted_and_closed(scp: EchoSCP) -> None:
+    with associated(scp) as scu:
+        scu.send(b"\x04\x00\x00\x00\x10\x00half a PDU")
+        assert scu.receive().type == "A-ABORT"
+    assert scp.associations == 0
+
+
+def test_associations_over_the_limit_are_rejected_for_now(scp: EchoSCP) -> None:
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(associated(scp))
+        assert reasons(answer(scp, build("A-ASSOCIATE-RQ"))) == (2, 3, 2)
+    while scp.associations:
+        pass
+    assert echo(*scp.address).ok
+
+
+def test_half_pdus_keep_nobody_else_out() -> None:
+    with EchoSCP(max_associations=3) as scp, ExitStack() as stack:
+        for _ in range(200):
+            lazy = stack.enter_context(socket.create_connection(scp.address))
+            lazy.sendall(b"\x01\x00\x00\x00")
+        assert echo(*scp.address, timeout=5).ok
+        assert len(scp._connections) <= 70
+
+
+def test_a_client_that_never_reads_is_not_read_from(scp: EchoSCP) -> None:
+    question = bytes(build("C-ECHO-RQ")) * 200
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        deaf.connect(scp.address)
+        deaf.sendall(bytes(build("A-ASSOCIATE-RQ")))
+        deaf.setblocking(False)
+        while select.select([], [deaf], [], 0.2)[1]:
+            deaf.send(question)
+        assert echo(*scp.address).ok
+
+
+def test_a_hundred_at_once_are_all_answered() -> None:
+    with EchoSCP(max_associations=100) as scp, ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(lambda _: echo(*scp.address, timeout=30), range(100)))
+    assert all(one.ok for one in results)
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[EchoSCP]:
+    with EchoSCP(artim=0.1, idle_timeout=0.1) as running:
+        yield running
+
+
+def test_bad_bytes_are_survived(malformed_case: dict[str, Any], hasty: EchoSCP) -> None:
+    data = bytes.fromhex("".join(malformed_case["segments_hex"] or [])) or bytes(60086)
+    with socket.create_connection(hasty.address) as client:
+        if malformed_case["needs_association"]:
+            client.sendall(bytes(build("A-ASSOCIATE-RQ")))
+            client.recv(1 << 16)
+        client.sendall(data)
+        if malformed_case["name"].endswith("FIN"):
+            client.shutdown(socket.SHUT_WR)
+        until_closed(client)
+    assert echo(*hasty.address).ok
+
+
+# --- the end ------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_behind() -> None:
+    process = psutil.Process()
+    threads, descriptors = threading.active_count(), process.num_fds()
+    for _ in range(10):
+        with EchoSCP() as scp:
+            scu = associated(scp)
+            lazy = socket.create_connection(scp.address)
+        assert scu.receive().type == "A-ABORT"
+        scu.close()
+        lazy.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(scp.address)
+    assert threading.active_count() == threads
+    assert process.num_fds() <= descriptors
+
+
+def test_the_port_is_free_again_at_once() -> None:
+    with EchoSCP() as first:
+        assert echo(*first.address).ok
+    with EchoSCP(port=first.port) as again:
+        assert echo(*again.address).ok
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with EchoSCP() as scp, pytest.raises(DicomlabError, match="cannot listen"):
+        EchoSCP(port=scp.port).start()
+
+
+def test_there_is_no_address_before_it_listens() -> None:
+    with pytest.raises(DicomlabError, match="does not listen"):
+        _ = EchoSCP().address
+
+
+def test_it_listens_on_ipv6_loopback() -> None:
+    with EchoSCP(host="::1") as scp:
+        assert echo(*scp.address).ok
+        assert str(scp.log[0].acceptor) == f"[::1]:{scp.port}"
