@@ -290,9 +290,10 @@ class _Conversation:
             if pdu.type == "A-RELEASE-RP":
                 return Outcome("released", asked or _opposite(pdu.sender))
         end = self._first_ending()
-        if end is None or self._unseen() or (asked and self._each("missing")[_opposite(asked)]):
-            return Outcome("capture-ends")
         answered = any(pdu.type != "A-ASSOCIATE-RQ" for pdu in pdus)
+        awaited = _opposite(asked) if asked or not answered else None
+        if end is None or self._unseen() or (awaited and self._each("missing")[awaited]):
+            return Outcome("capture-ends")  # the answer may be among the missing bytes
         return Outcome("closed-without-release" if answered else "unanswered", self.sides[end.side])
 
     def _first_ending(self) -> Ending | None:
@@ -487,4 +488,4 @@ def _ended(how: Literal["rejected", "aborted"], pdu: Pdu) -> Outcome:
 
 
 def _opposite(side: Side | None) -> Side:
-    return "acceptor" if side == "requestor" else "requestor"
+    return "requestor" if side == "acceptor" else "acceptor"

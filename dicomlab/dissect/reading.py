@@ -163,14 +163,10 @@ class PduReader:
         if self._unreadable and self._offset + len(chunk) - self._start <= UNREADABLE_LIMIT:
             self._keep(chunk, time, frame)
         else:
-            self._unreadable_ends()
+            self._emit()
             self._offset += len(chunk)
             self._start = self._offset
             self.skipped += len(chunk)
-
-    def _unreadable_ends(self) -> None:
-        if self._unreadable:
-            self._emit()
 
 
 def _begins_with_pdu(chunk: bytes) -> bool:

@@ -196,7 +196,8 @@ class TcpConnection:
         self.first_frame = 0
         self.last_frame = 0
 
-    def _segment(self, side: int, segment: Segment, time: int | None, frame: int) -> None:
+    def segment(self, side: int, segment: Segment, time: int | None, frame: int) -> None:
+        """The next packet of the connection."""
         self.first_frame = self.first_frame or frame
         self.last_frame = frame
         if time is not None:
@@ -245,7 +246,7 @@ class Connections:
                 self._close(connection)
                 known = None
         connection, side = known or self._begin(segment)
-        connection._segment(side, segment, time, frame)
+        connection.segment(side, segment, time, frame)
 
     def finish(self) -> None:
         """The capture ends."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -269,6 +272,23 @@ def test_a_lost_packet_costs_no_other_pdu(tmp_path: Path) -> None:
     assert (gap.sender, gap.span.start, len(gap.span)) == ("requestor", len(RQ), len(ECHO))
 
 
+@pytest.mark.parametrize(
+    ("talk", "lost"),
+    [
+        (HELLO + BYE[2:], AC),
+        (HELLO + BYE, LEAVE),
+    ],
+)
+def test_an_answer_that_the_capture_lost_is_not_called_missing(
+    talk: Talk, lost: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "gap.pcapng"
+    path.write_bytes(written(one for one in packets(talk) if not one.endswith(lost)))
+    association = only(dissect(path))
+    assert association.outcome == Outcome("capture-ends")
+    assert "capture-gap" in codes(association)
+
+
 def test_one_direction_only_says_so_and_blames_nobody(tmp_path: Path) -> None:
     path = tmp_path / "one-way.pcapng"
     client = bytes([10, 0, 0, 1])
@@ -287,6 +307,20 @@ def test_dicom_inside_something_else_is_not_believed(tmp_path: Path) -> None:
     assert [one.kind for one in capture.connections] == ["not-dicom"]
 
 
+LONG_TALK = list(packets(HELLO + ASKED * 3 + BYE))
+SENT = {RQ, AC, ECHO, ANSWER, ASK, LEAVE}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(lost=st.sets(st.integers(0, len(LONG_TALK) - 1)))
+def test_whatever_packets_are_lost_no_pdu_is_invented(lost: set[int], tmp_path: Path) -> None:
+    path = tmp_path / "lossy.pcapng"
+    path.write_bytes(written(one for n, one in enumerate(LONG_TALK) if n not in lost))
+    for association in dissect(path).associations:
+        assert {bytes(one) for one in association.pdus} <= SENT
+        assert all(one.complete for one in association.pdus)
+
+
 # --- misuse and damage --------------------------------------------------------------------------
 
 
@@ -295,6 +329,13 @@ def test_a_file_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
         dissect(tmp_path / "absent.pcap")
     with pytest.raises(CaptureError, match="directory"):
         dissect(tmp_path)
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    script = "import sys, dicomlab; print(dicomlab.dissect('-').associations[0].outcome.ended)"
+    packed = gzip.compress(ECHO_FILE)
+    done = subprocess.run([sys.executable, "-c", script], input=packed, capture_output=True)
+    assert (done.stdout.strip(), done.stderr) == (b"released", b"")
 
 
 ECHO_FILE = written(packets(HELLO + ASKED + BYE))
