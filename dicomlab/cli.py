@@ -181,9 +181,9 @@ def decode(source: Bytes) -> None:
 @app.command()
 def draw(source: Bytes, out: Out = Path("drawing.png"), theme: Theme = "light") -> None:
     """Draw the bytes of PDUs, or the message sequences of a capture, to SVG, PNG or PDF."""
-    path = Path(source[0])
-    if len(source) == 1 and path.is_file() and _is_capture(path):
-        values: list[Shown] = [dl.dissect(path)]
+    file = _file(source)
+    if file and _is_capture(file):
+        values: list[Shown] = [dl.dissect(file)]
     else:
         values = list(dl.decode(_read(source)))
     for number, value in enumerate(values, 1):
@@ -257,19 +257,28 @@ def _is_capture(path: Path) -> bool:
         return file.read(4).startswith(CAPTURES)
 
 
+def _file(source: list[str]) -> Path | None:
+    """The file that is meant, unless hex or - is; what looks like hex is hex."""
+    words = " ".join(source)
+    if words == "-" or HEX.issuperset(words.encode()):
+        return None
+    path = Path(words)
+    if not path.is_file():
+        what = f"{words[:60]!r} is neither a file nor bytes in hex."
+        raise DicomlabError(what, "Hex looks like 05 00 00 00 00 04 00 00 00 00.")
+    return path
+
+
 def _read(source: list[str]) -> bytes:
     """The bytes that somebody means by hex, by a file's name, or by - for what is piped in."""
-    path = Path(source[0])
-    if source == ["-"]:
-        data = sys.stdin.buffer.read(LONGEST_INPUT + 1)
-    elif len(source) == 1 and path.is_file():
+    path = _file(source)
+    if path:
         with path.open("rb") as file:
             data = file.read(LONGEST_INPUT + 1)
+    elif source == ["-"]:
+        data = sys.stdin.buffer.read(LONGEST_INPUT + 1)
     else:
         data = " ".join(source).encode()
-        if not HEX.issuperset(data):
-            what = f"{' '.join(source)[:60]!r} is neither a file nor bytes in hex."
-            raise DicomlabError(what, "Hex looks like 05 00 00 00 00 04 00 00 00 00.")
     if len(data) > LONGEST_INPUT:
         raise DicomlabError(f"that is more than {LONGEST_INPUT:,} bytes.", "Give the PDUs alone.")
     if data.startswith(CAPTURES):

@@ -20,7 +20,7 @@ from dicomlab.model import (
     printable,
 )
 from dicomlab.protocol.build import Draft
-from dicomlab.recording.opinion import second_opinion
+from dicomlab.recording.opinion import SecondOpinion, second_opinion
 from dicomlab.slides import save
 from dicomlab.spec.names import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from dicomlab.views import contract
@@ -177,7 +177,7 @@ def tell(
 
     yield heading("Wireshark's second opinion")
     try:
-        yield str(second_opinion(capture))
+        yield from compared(second_opinion(capture))
     except CaptureError as error:
         yield prose(str(error))
 
@@ -223,6 +223,17 @@ def acceptor(peer: Peer) -> Iterator[tuple[str, int]]:
         yield str(host), int(port)
     finally:
         server.shutdown()
+
+
+def compared(opinion: SecondOpinion) -> Iterator[str]:
+    """What both say of each PDU, one below the other."""
+    yield opinion.summary + "\n"
+    for row in opinion.rows:
+        _, ours, theirs, _, differences = row.cells
+        yield f"  {'same' if row.agreed else 'DIFFERS'}  {ours}"
+        yield f"        {theirs}"
+        if differences:
+            yield prose(differences)
 
 
 def successful(capture: Capture) -> Association:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dicomlab.model import Shown
+from dicomlab.model import DicomlabError, Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Mode = Literal["light", "dark"]
+FORMATS = (".png", ".svg", ".pdf")
 MOST = 40  # slides of one value
 
 
@@ -19,7 +20,12 @@ def save(value: Shown, *paths: Path, theme: Mode = "light") -> list[Path]:
     """Draw ``value`` into each of these files, in the format of its suffix; the files written.
 
     Where there is more than one slide the files are numbered: ``echo.svg``, ``echo-2.svg``, ...
+    Raises DicomlabError for a suffix that stands for no format.
     """
+    for path in paths:
+        if path.suffix.lower() not in FORMATS:
+            what = f"{str(path)!r} is no name of a picture."
+            raise DicomlabError(what, f"Let it end with {', '.join(FORMATS)}.")
     written = []
     for number, figure in enumerate(slides(value, theme), 1):
         for path in paths:

@@ -80,7 +80,12 @@ def unprivileged() -> list[str]:
     nobody = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
     for caps in ("-all", "-all,+dac_read_search"):
         drop = [f"--{kind}={caps}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
-        tried = [*nobody, *drop, sys.executable, "-c", "import pytest, dicomlab"]
+        before = [
+            *nobody,
+            *drop,
+            "env",
+        ]  # when env looks for the command, setpriv's rights are gone
+        tried = [*before, sys.executable, "-c", "import pytest, dicomlab"]
         if subprocess.run(tried, capture_output=True, cwd=ROOT).returncode == 0:
-            return [*nobody, *drop]
+            return before
     return pytest.fail("no way to run this Python as an unprivileged user")

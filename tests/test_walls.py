@@ -25,6 +25,7 @@ FLOORS = [
     {"slides"},
     {"demo"},
     {"cli"},
+    {"__main__"},
 ]
 ROOMS = set().union(*FLOORS)
 PURE = {"model", "spec", "protocol", "dissect", "diagnosis"}

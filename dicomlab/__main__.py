@@ -1,0 +1,5 @@
+"""``python -m dicomlab`` is the command ``dicomlab``."""
+
+from dicomlab.cli import main
+
+main()
