@@ -23,6 +23,7 @@ from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
+from dicomlab.recording.opinion import SecondOpinion, second_opinion
 from dicomlab.recording.record import Recording, record
 
 __all__ = [
@@ -41,12 +42,14 @@ __all__ = [
     "Pdu",
     "PeerError",
     "Recording",
+    "SecondOpinion",
     "build",
     "check",
     "decode",
     "dissect",
     "echo",
     "record",
+    "second_opinion",
 ]
 
 

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
-from dicomlab.model import Endpoint, Field, Finding, Message, Pdu, PeerError, Span, printable
+from dicomlab.model import (
+    Capture,
+    Endpoint,
+    Field,
+    Finding,
+    Message,
+    Pdu,
+    PeerError,
+    Span,
+    printable,
+)
 from dicomlab.net import advice
 from dicomlab.net.fragments import fit
 from dicomlab.net.log import LogEntry
@@ -61,6 +71,10 @@ class EchoResult:
     findings: tuple[Finding, ...] = ()
     log: tuple[LogEntry, ...] = ()  # who sent what, when
     history: tuple[Step, ...] = ()  # our side's steps through PS3.8 Table 9-10
+    capture: Capture | None = None  # the log as a capture; filled in by ``dicomlab.echo``
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         where = Endpoint(self.host, self.port)
