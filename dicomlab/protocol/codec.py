@@ -325,5 +325,5 @@ def _foreign(source: Bytes, at: int) -> Field:
         return source.opaque("PDU of unknown type", at, at + size, found)
     shown = printable(data[at : at + 16].decode("latin-1"))
     what = f"{data[at]:02X}H is no PDU type; the bytes begin with '{shown}'"
-    code = "stream-misaligned" if at else "not-dicom-other"
+    code = "stream-misaligned" if span.start else "not-dicom-other"
     return source.opaque("Foreign bytes", at, end, finding(code, what, span))

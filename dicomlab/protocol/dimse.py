@@ -42,6 +42,7 @@ class Assembler:
     def __init__(self, sender: Side) -> None:
         self._sender: Side = sender
         self._begun: dict[int, _Begun] = {}
+        self._left: list[tuple[int, _Begun]] = []  # a new message began before these had ended
 
     def feed(self, pdu: Pdu) -> list[Message]:
         """The messages that this P-DATA-TF completes; other PDUs complete none."""
@@ -55,8 +56,8 @@ class Assembler:
 
     def rest(self) -> list[Message]:
         """The messages that have not ended; those without a whole command set are left out."""
-        begun = [(ident, one) for ident, one in self._begun.items() if one.command_done]
-        return [self._message(ident, one) for ident, one in begun]
+        begun = [*self._left, *self._begun.items()]
+        return [self._message(ident, one) for ident, one in begun if one.command_done]
 
     def _fragment(self, pdu: Pdu, pdv: Field) -> Message | None:
         _, context, header, fragment = pdv.children
@@ -64,6 +65,8 @@ class Assembler:
         begun = self._begun.get(context.value)
         if header.value & 1:
             if begun is None or begun.command_done:
+                if begun is not None:
+                    self._left.append((context.value, begun))
                 begun = self._begun[context.value] = _Begun(pdu.start)
             self._add_command(begun, fragment, last)
         elif begun is None or not begun.command_done:

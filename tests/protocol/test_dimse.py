@@ -73,6 +73,14 @@ def test_messages_of_two_contexts_may_interleave() -> None:
     assert (echo.type, store.type, store.dataset_bytes) == ("C-ECHO-RQ", "C-STORE-RQ", 2)
 
 
+def test_a_message_that_is_left_for_another_is_not_lost() -> None:
+    completed, rest = assemble(pdu((1, 3, STORE), (1, 0, b"ab")), pdu((1, 3, ECHO)))
+    assert [one.type for one in completed] == ["C-ECHO-RQ"]
+    assert [(one.type, one.dataset_bytes, one.complete) for one in rest] == [
+        ("C-STORE-RQ", 2, False)
+    ]
+
+
 def test_a_data_set_that_belongs_to_nothing_is_passed_over() -> None:
     assert assemble(pdu((1, 2, b"ab")), pdu((1, 1, ECHO[:8])), pdu((1, 0, b"cd"))) == ([], [])
 
