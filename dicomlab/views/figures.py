@@ -606,7 +606,7 @@ def _paint_label(sheet: _Sheet, label: _Label, y: float) -> None:
     if label.closes:
         points.append((right, y - 2.5))
     sheet.line(points, label.colour, 2.2)
-    for place, text in enumerate(reversed(label.lines)):
+    for place, text in zip(reversed(range(len(label.lines))), label.lines, strict=True):
         wide = sheet.width(text, NAME)
         room = label.width if not label.value else wide
         sheet.text(label.x + (room - wide) / 2, y - 12.5 - 16 * place, text, NAME)
@@ -668,9 +668,8 @@ def _notes_on(layout: ByteLayout, rows: Sequence[_Row]) -> list[tuple[int, Findi
 
 def _paint_note(sheet: _Sheet, number: int, one: Finding, y: float) -> None:
     sheet.badge(MARGIN + 12, y - 5, one.severity, number)
-    start = MARGIN + 34
-    sheet.text(start, y, one.code, 15, bold=True)
-    start += sheet.width(one.code, 15, bold=True) + 14
+    sheet.text(MARGIN + 34, y, one.code, 15, bold=True)
+    start = MARGIN + 48 + sheet.width(one.code, 15, bold=True)
     sheet.text(start, y, sheet.fitted(one.what, WIDTH - MARGIN - start, 15), 15)
 
 

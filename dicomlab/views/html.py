@@ -14,6 +14,7 @@ from typing import Any
 
 from dicomlab.model import Finding
 from dicomlab.views import viewmodel
+from dicomlab.views.states import Move
 from dicomlab.views.theme import (
     DARK,
     LIGHT,
@@ -37,7 +38,6 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
-    Move,
     Step,
 )
 

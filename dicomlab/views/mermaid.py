@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dicomlab.model import Association
+from dicomlab.views.states import Move
 from dicomlab.views.theme import duration
-from dicomlab.views.viewmodel import End, Ladder, Move, Step, ladder
+from dicomlab.views.viewmodel import End, Ladder, Step, ladder
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,()+-_/")
 

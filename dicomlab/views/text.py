@@ -13,6 +13,7 @@ from typing import Any
 
 from dicomlab.model import Finding
 from dicomlab.views import viewmodel
+from dicomlab.views.states import Move
 from dicomlab.views.theme import ROLES, SEVERITIES, Tone, count, duration
 from dicomlab.views.viewmodel import (
     Box,
@@ -22,7 +23,6 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
-    Move,
     Step,
 )
 
@@ -134,12 +134,12 @@ def _fields(view: ByteLayout, pen: _Pen, width: int) -> Iterator[str]:
     names = [_name(box) for box in view.boxes]
     wide = min(max(map(len, names), default=5), 44)
     values = min(max((len(box.value) for box in view.boxes), default=5), max(width - wide - 40, 12))
-    rest = max(width - wide - values - 16, 10)
+    rest = max(width - wide - values - 18, 10)
     yield pen(f"offset  size  {'field':{wide}}  {'value':{values}}  meaning", _DIM)
     for box, name in zip(view.boxes, names, strict=True):
         codes = (ROLES[box.role].ansi,) if box.role else (_BOLD,)
         notes = "".join(f" [{number}]" for number in box.notes)
-        shown = pen(f"{_cut(name, wide):{wide}}", *codes)
+        shown = pen(_cut(name, wide), *codes) + " " * (wide - len(name))
         value = f"{_cut(box.value, values):{values}}"
         meaning = _cut(box.meaning, rest - len(notes)) + notes
         yield f"{box.start:04X}  {box.stop - box.start:6}  {shown}  {value}  {meaning}".rstrip()

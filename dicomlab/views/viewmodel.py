@@ -30,8 +30,9 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.build import Draft
 from dicomlab.spec import names
-from dicomlab.spec.state import ACTIONS, PDU_EVENTS, TRANSITIONS
+from dicomlab.spec.state import TRANSITIONS
 from dicomlab.views import theme
+from dicomlab.views.states import UNKNOWN, Move, States
 from dicomlab.views.theme import Tone
 
 WIDTH = 16  # bytes a line
@@ -384,16 +385,6 @@ class End:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What one side's state machine did (PS3.8 Table 9-10); empty where it cannot be known."""
-
-    before: str = ""
-    event: str = ""
-    action: str = ""
-    after: str = ""
-
-
 StepKind = Literal["opened", "pdu", "fold", "silence", "gap", "closed", "end"]
 
 
@@ -408,8 +399,8 @@ class Step:
     sender: Side | None = None
     time: int | None = None  # nanoseconds since the first packet
     gap: int | None = None  # nanoseconds since the step before
-    requestor: Move = Move()
-    acceptor: Move = Move()
+    requestor: Move = UNKNOWN
+    acceptor: Move = UNKNOWN
     index: int | None = None  # of the PDU in its association
     count: int = 1  # PDUs that stand in this step
     pattern: str = ""  # equal for steps that differ in numbers only
@@ -472,7 +463,7 @@ def _pdu_steps(association: Association) -> Iterator[Step]:
     for message in association.messages:
         for index in message.pdus:
             carried.setdefault(index, []).append(message)
-    states = _States(association)
+    states = States(association)
     reached: dict[Side, int] = {}
     for number, pdu in enumerate(association.pdus):
         index = number if pdu.index is None else pdu.index
@@ -775,76 +766,6 @@ def _shorten(steps: list[Step]) -> list[Step]:
         acceptor=_both(middle[0].acceptor, middle[-1].acceptor),
     )
     return [*steps[:half], fold, *steps[-half:]]
-
-
-# --- the states of both sides -------------------------------------------------------------------
-
-# sending a PDU is a local event; receiving it is one of PDU_EVENTS
-_SENDING = {
-    "A-ASSOCIATE-RQ": "Evt2",
-    "A-ASSOCIATE-AC": "Evt7",
-    "A-ASSOCIATE-RJ": "Evt8",
-    "P-DATA-TF": "Evt9",
-    "A-RELEASE-RQ": "Evt11",
-    "A-RELEASE-RP": "Evt14",
-    "A-ABORT": "Evt15",
-}
-# the states of sender and receiver before a PDU, where a recording begins with it
-_BEFORE = {
-    "A-ASSOCIATE-RQ": ("Sta4", "Sta2"),
-    "A-ASSOCIATE-AC": ("Sta3", "Sta5"),
-    "A-ASSOCIATE-RJ": ("Sta3", "Sta5"),
-    "P-DATA-TF": ("Sta6", "Sta6"),
-    "A-RELEASE-RQ": ("Sta6", "Sta6"),
-    "A-RELEASE-RP": ("Sta8", "Sta7"),
-}
-
-
-class _States:
-    """Both sides' state machines, driven by what passed on the wire."""
-
-    def __init__(self, association: Association) -> None:
-        outcome = association.outcome
-        self._refused_by_provider = outcome.ended == "rejected" and (outcome.source or 0) > 1
-        self._last: dict[Side, Move] = {"requestor": Move(), "acceptor": Move()}
-
-    def pass_on(self, pdu: Pdu) -> tuple[Move, Move]:
-        """What this PDU does to the requestor and to the acceptor."""
-        if pdu.sender is None:
-            return Move(), Move()
-        sender = pdu.sender
-        receiver: Side = "acceptor" if sender == "requestor" else "requestor"
-        assumed = _BEFORE.get(pdu.type or "", ("", ""))
-        self._last[sender] = self._sent(sender, pdu, self._last[sender].after or assumed[0])
-        self._last[receiver] = self._step(
-            receiver, PDU_EVENTS[pdu.type], self._last[receiver].after or assumed[1]
-        )
-        return self._last["requestor"], self._last["acceptor"]
-
-    def _step(self, side: Side, event: str, state: str) -> Move:
-        action = TRANSITIONS.get((event, state))
-        if action is None:
-            return Move(state, after=state)
-        choices = ACTIONS[action].next
-        second = (action == "AR-8" and side == "acceptor") or (
-            action == "AE-6" and self._refused_by_provider
-        )
-        return Move(state, event, action, choices[-1] if second else choices[0])
-
-    def _sent(self, side: Side, pdu: Pdu, state: str) -> Move:
-        if pdu.type == "A-ABORT" and any(f.name == "Source" and f.value == 2 for f in pdu.fields):
-            # the provider's own doing; what made it abort is not on the wire
-            return Move(state, "", "AA-8" if state not in ("", "Sta13") else "", "Sta13")
-        event = _SENDING.get(pdu.type or "", "")
-        move = self._step(side, event, state)
-        before = self._last[side]
-        if not move.action and (event, before.before) in TRANSITIONS:
-            # it was on its way before the last PDU arrived: first sent, then received
-            crossed = self._step(side, event, before.before)
-            return replace(self._step(side, before.event, crossed.after), before=state)
-        if pdu.type == "A-ABORT" and not move.action:
-            return Move(state, after="Sta13")
-        return move
 
 
 # --- the list of a capture ------------------------------------------------------------------------

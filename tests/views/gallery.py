@@ -12,7 +12,7 @@ from typing import Any
 
 from dicomlab.protocol.build import build
 from dicomlab.views import figures
-from tests.views import conftest as made
+from tests.views import made
 
 
 def values() -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dicomlab.model import (
@@ -30,9 +31,7 @@ VERIFICATION = PresentationContext(
 
 def pdu_of(draft: Any, **filled: Any) -> Pdu:
     """The draft as it came over the wire."""
-    import dataclasses
-
-    return dataclasses.replace(decode(bytes(draft))[0], **filled)
+    return replace(decode(bytes(draft))[0], **filled)
 
 
 def echo_rq(message_id: int = 7) -> Any:
@@ -80,7 +79,7 @@ def association(
         (pdu,) = decode(data, start=reached[side])
         reached[side] += len(data)
         pdus.append(
-            pdu_with(
+            replace(
                 pdu, sender=side, time=EPOCH + round(at * MS), index=index, frames=(index + 4,) * 2
             )
         )
@@ -101,12 +100,6 @@ def association(
         start_time=EPOCH,
         stop_time=EPOCH + round(last * MS),
     )
-
-
-def pdu_with(pdu: Pdu, **filled: Any) -> Pdu:
-    import dataclasses
-
-    return dataclasses.replace(pdu, **filled)
 
 
 def _messages(pdus: Sequence[Pdu]) -> list[Message]:
@@ -254,11 +247,7 @@ def unfinished() -> Association:
 
 
 def capture(*associations: Association) -> Capture:
-    import dataclasses
-
-    numbered = tuple(
-        dataclasses.replace(one, connection=number) for number, one in enumerate(associations)
-    )
+    numbered = tuple(replace(one, connection=number) for number, one in enumerate(associations))
     return Capture(
         file="site.pcapng",
         format="pcapng",
@@ -319,3 +308,14 @@ def identity() -> Pdu:
     data[user + 2 : user + 4] = length.to_bytes(2, "big")
     data[2:6] = (len(data) - 6).to_bytes(4, "big")
     return decode(bytes(data))[0]
+
+
+def without(whole: Association, index: int) -> Association:
+    """The association as a recording shows it that missed one PDU."""
+    pdus = tuple(one for one in whole.pdus if one.index != index)
+    return replace(whole, pdus=pdus)
+
+
+def fragment() -> bytes:
+    """A P-DATA-TF with a fragment of a data set."""
+    return b"\x04\x00\x00\x00\x00\x0a\x00\x00\x00\x06\x01\x00ABCD"
