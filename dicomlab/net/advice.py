@@ -71,7 +71,8 @@ def _rejection_remedies(case: Case) -> dict[tuple[int, int], str]:
         (1, 3): f"Register the calling AE title {case.calling} at {case.peer}, with the address of "
         "the caller; or call with a title that is registered there. Capitals count.",
         (1, 7): f"Enter at the caller the AE title that the application at {case.peer} really has, "
-        f"in place of {case.called}. Capitals count.",
+        f"in place of {case.called}. Capitals count. Some, DCMTK's dcmqrscp for one, say this of a "
+        f"caller that they do not know: then register {case.calling} there.",
         (2, 1): f"Whoever runs {case.peer} says whether it wants a user name and passcode, or a "
         "certificate; the caller then sends them.",
         (2, 2): "The caller sends Protocol-version 0001H, big endian.",

@@ -121,6 +121,7 @@ def echo(
             attempt.release()
     except _Failed as failed:
         attempt.layer = failed.layer
+    attempt.recognize()
     return replace(
         result,
         ok=attempt.ok,
@@ -216,6 +217,15 @@ class _Attempt:
             self.released = False
             self.layer = self.layer or "release"
             self.findings.append(replace(advice.failure(error), severity="warning"))
+
+    def recognize(self) -> None:
+        """What came only when we hung up, from a peer that was silent: a web server, perhaps."""
+        came = [one for one in self.scu.log if one.sender == "acceptor" and one.data]
+        if self.layer == "tcp" and came:
+            found = came[0].pdus[0].findings
+            self.findings[:0] = [replace(one, sender="acceptor") for one in found]
+            tls = any(one.code == "not-dicom-tls" for one in found)
+            self.layer = "tls" if tls else "upper layer"
 
     # --- to and fro -----------------------------------------------------------------------
 

@@ -143,7 +143,9 @@ class SCU:
         Closing at once could reset the connection, and take our last PDU away from the peer.
         """
         deadline = time.monotonic() + min(self.timeout, _ARTIM)
-        with suppress(PeerError):
+        with suppress(PeerError, OSError):
+            if self.state == "Sta13":
+                self._socket.shutdown(socket.SHUT_WR)
             while self.state == "Sta13":
                 self.receive(max(deadline - time.monotonic(), 0))
         if self.state == "Sta13":
