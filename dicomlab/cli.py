@@ -152,7 +152,7 @@ def scp(
     with server:
         _say(f"{ae_title} listens at {server.address[0]} port {server.port}. Ctrl-C ends it.")
         for entry in _follow(server, _end()):
-            _say(f"{entry}  {entry.requestor}")
+            _say(f"{entry}  {entry.requestor}{_titles(entry)}")
 
 
 @app.command()
@@ -250,6 +250,13 @@ def _follow(server: dl.EchoSCP, end: Event) -> Iterator[LogEntry]:
         log = server.log
         yield from log[log.index(last) + 1 :] if last in log else log
         last = log[-1] if log else None
+
+
+def _titles(entry: LogEntry) -> str:
+    """Who calls whom, where that is what the entry is about."""
+    named = {one.name: one.text for pdu in entry.pdus for one in pdu.fields}
+    titles = [named.get(f"{which}-AE-title") for which in ("Calling", "Called")]
+    return f"  {titles[0]} calls {titles[1]}" if all(titles) else ""
 
 
 def _is_capture(path: Path) -> bool:
