@@ -235,16 +235,17 @@ class Relay:
             raise _unwritable(self._failure) from self._failure
 
     def _run(self) -> None:
-        with self._opened:
-            try:
-                while self._round():
-                    pass
-            except OSError as error:
-                self._failure = error
-            finally:
-                for one in self._connections:
-                    one.cut()
-                    one.close()
+        try:
+            with self._opened:
+                try:
+                    while self._round():
+                        pass
+                finally:
+                    for one in self._connections:
+                        one.cut()
+                        one.close()
+        except OSError as error:
+            self._failure = error
 
     def _round(self) -> bool:
         """Wait for what happens next, and deal with it; False when it is time to stop."""

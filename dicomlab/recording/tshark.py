@@ -370,9 +370,12 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         process.stdin.close()  # it takes this as the sign to stop
     try:
-        process.wait(10)
+        well = process.wait(10) == 0
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        well = False
+    if not well:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     for pipe in (process.stdout, process.stderr):
         if pipe:
