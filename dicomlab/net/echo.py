@@ -25,7 +25,7 @@ from dicomlab.net.fragments import fit
 from dicomlab.net.log import LogEntry
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import build
-from dicomlab.protocol.codec import decode, finding
+from dicomlab.protocol.codec import finding
 from dicomlab.protocol.dimse import Assembler
 from dicomlab.protocol.upper_layer import Step
 from dicomlab.spec import names
@@ -136,8 +136,8 @@ def echo(
 
 
 @lru_cache(maxsize=64)  # a monitor asks the same question again and again
-def _request(called: str, calling: str) -> bytes:
-    return bytes(build("A-ASSOCIATE-RQ", called_ae_title=called, calling_ae_title=calling))
+def _request(called: str, calling: str) -> Pdu:
+    return build("A-ASSOCIATE-RQ", called_ae_title=called, calling_ae_title=calling).pdu
 
 
 @lru_cache(maxsize=1)
@@ -166,10 +166,10 @@ class _Attempt:
     released: bool | None = None
     findings: list[Finding] = field(default_factory=list)
 
-    def associate(self, request: bytes) -> list[bytes]:
+    def associate(self, request: Pdu) -> list[bytes]:
         """An association whose presentation context is accepted; gives the PDUs to ask with."""
         with self._timed("associate"):
-            self._send(request, "tcp")
+            self._send(bytes(request), "tcp")
             answer = self._receive("upper layer", "A-ASSOCIATE-RQ", self.scu.timeout)
         if answer.type == "A-ASSOCIATE-RJ" and self.scu.state == "Sta1":
             self.findings.append(advice.rejection(answer, self.case))
@@ -177,9 +177,8 @@ class _Attempt:
             self._unexpected(answer, "upper layer", "the answer to the A-ASSOCIATE-RQ")
         if self.scu.state != "Sta6":  # rejected, or the answer cannot be taken apart
             raise _Failed("upper layer")
-        proposal = decode(request)[0]
-        self.findings += _differing_echoes(proposal, answer)
-        self._check_context(proposal, answer)
+        self.findings += _differing_echoes(request, answer)
+        self._check_context(request, answer)
         limits = _values(answer, "Maximum-length-received")
         try:
             return fit(_question(), limits[0] if limits else 0)

@@ -20,7 +20,7 @@ applications that broke the rules can be replayed by :meth:`UpperLayer.step` alo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from dicomlab.model import Pdu, Side
@@ -40,6 +40,8 @@ _PRIMITIVES = {
     "A-ABORT": "Evt15",
 }
 _ARTIM_STATES = ("Sta2", "Sta13")  # where the table lets the timer run
+
+_SMALL = 1024  # bytes of a PDU whose tree may be kept
 
 # A PDU that shows one of these cannot be taken apart, and is 'invalid' for Evt19. Whether an
 # application can live with any other finding is for the application to say.
@@ -255,12 +257,23 @@ class UpperLayer:
         data = self._incoming.next()
         if data is None:
             return None
-        pdu = self._decoder.decode(data, start=start)[0]
+        pdu = self._decode(data, start)
         invalid = not pdu.complete or any(one.code in _INVALID for one in pdu.findings)
         self._lost = pdu.type is None or not pdu.complete
         reject = pdu.type == "A-ASSOCIATE-RQ" and not invalid and not _version_1(pdu)
         step = self.step("Evt19" if invalid else PDU_EVENTS[pdu.type], reject=reject)
         return Received(pdu, data, step, _answer(step, pdu))
+
+    def _decode(self, data: bytes, start: int) -> Pdu:
+        if data[0] != P_DATA_TF.code and len(data) <= _SMALL:
+            return _decode_small(data, start)
+        return self._decoder.decode(data, start=start)[0]
+
+
+@lru_cache(maxsize=32)
+def _decode_small(data: bytes, start: int) -> Pdu:
+    """A PDU that nothing before it changes: peers send the same few again and again."""
+    return Decoder().decode(data, start=start)[0]
 
 
 def _version_1(request: Pdu) -> bool:

@@ -1,0 +1,76 @@
+"""A whole C-ECHO, connect to close: ours against ours, and pynetdicom against itself.
+
+Run as ``python -m tests.bench.bench_echo``. Exit status 1 when ours takes 2 ms or more in the
+median, or more than a tenth of pynetdicom's time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from pynetdicom import AE
+
+from dicomlab.net.echo import echo
+from dicomlab.net.scp import EchoSCP
+from dicomlab.net.scu import SCU
+from dicomlab.protocol.build import build
+from dicomlab.spec.names import VERIFICATION
+
+MOST_MILLISECONDS = 2.0
+LEAST_RATIO = 10.0
+OURS, THEIRS = 300, 30  # how often
+REQUEST, QUESTION = build("A-ASSOCIATE-RQ"), build("C-ECHO-RQ")
+
+
+def milliseconds(conversation: Callable[[], None], times: int) -> float:
+    """The median of ``times`` runs."""
+    took = []
+    for _ in range(times):
+        started = time.perf_counter()
+        conversation()
+        took.append(1000 * (time.perf_counter() - started))
+    return statistics.median(took)
+
+
+def step_by_step(address: tuple[str, int]) -> None:
+    with SCU(*address) as scu:
+        scu.send(REQUEST)
+        scu.receive()
+        scu.send(QUESTION)
+        assert scu.receive()["Status"].value == 0
+        scu.release()
+
+
+def whole(address: tuple[str, int]) -> None:
+    assert echo(*address).ok
+
+
+def pynetdicom(address: tuple[str, int]) -> None:
+    client = AE()
+    client.add_requested_context(VERIFICATION)
+    association = client.associate(*address)
+    assert association.send_c_echo().Status == 0
+    association.release()
+
+
+def main() -> int:
+    with EchoSCP() as scp:
+        ours = milliseconds(lambda: step_by_step(scp.address), OURS)
+        result = milliseconds(lambda: whole(scp.address), OURS)
+    server = AE()
+    server.add_supported_context(VERIFICATION)
+    running = server.start_server(("127.0.0.1", 0), block=False)
+    theirs = milliseconds(lambda: pynetdicom(running.server_address), THEIRS)
+    running.shutdown()
+    print(f"SCU and EchoSCP         {ours:8.2f} ms  (under {MOST_MILLISECONDS:g} ms)")
+    print(f"echo() and EchoSCP      {result:8.2f} ms")
+    print(f"pynetdicom and itself   {theirs:8.2f} ms")
+    print(f"ratio                   {theirs / ours:8.1f}     (at least {LEAST_RATIO:g})")
+    return int(ours >= MOST_MILLISECONDS or theirs / ours < LEAST_RATIO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
