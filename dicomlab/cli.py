@@ -100,14 +100,15 @@ def lab(
         )
     from jupyterlab.labapp import main as jupyterlab
 
-    os.chdir(home)
-    quiet = [  # nothing is fetched, nothing is sent
-        "--LabApp.news_url=None",
+    settings = [
+        f"--ServerApp.root_dir={home}",
+        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK.as_posix()}",
+        "--LabApp.news_url=None",  # nothing is fetched, nothing is sent
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    sys.exit(jupyterlab([str(FIRST_NOTEBOOK), *quiet, *root, *(options or [])]))
+    sys.exit(jupyterlab([*settings, *root, *(options or [])]))
 
 
 @app.command()
