@@ -1,7 +1,8 @@
 """A whole C-ECHO, connect to close: ours against ours, and pynetdicom against itself.
 
 Run as ``python -m tests.bench.bench_echo``. Exit status 1 when ours takes 2 ms or more in the
-median, or more than a tenth of pynetdicom's time.
+median, or more than a tenth of pynetdicom's time. The rounds take turns, and of each the quickest
+round counts: what else the machine does can only add to it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dicomlab.spec.names import VERIFICATION
 
 MOST_MILLISECONDS = 2.0
 LEAST_RATIO = 10.0
-OURS, THEIRS = 300, 30  # how often
+ROUNDS, OURS, THEIRS = 5, 100, 10  # how often
 REQUEST, QUESTION = build("A-ASSOCIATE-RQ"), build("C-ECHO-RQ")
 
 
@@ -57,14 +58,20 @@ def pynetdicom(address: tuple[str, int]) -> None:
 
 
 def main() -> int:
-    with EchoSCP() as scp:
-        ours = milliseconds(lambda: step_by_step(scp.address), OURS)
-        result = milliseconds(lambda: whole(scp.address), OURS)
     server = AE()
     server.add_supported_context(VERIFICATION)
     running = server.start_server(("127.0.0.1", 0), block=False)
-    theirs = milliseconds(lambda: pynetdicom(running.server_address), THEIRS)
+    with EchoSCP() as scp:
+        rounds = [
+            (
+                milliseconds(lambda: step_by_step(scp.address), OURS),
+                milliseconds(lambda: whole(scp.address), OURS),
+                milliseconds(lambda: pynetdicom(running.server_address), THEIRS),
+            )
+            for _ in range(ROUNDS)
+        ]
     running.shutdown()
+    ours, result, theirs = map(min, zip(*rounds, strict=True))
     print(f"SCU and EchoSCP         {ours:8.2f} ms  (under {MOST_MILLISECONDS:g} ms)")
     print(f"echo() and EchoSCP      {result:8.2f} ms")
     print(f"pynetdicom and itself   {theirs:8.2f} ms")
