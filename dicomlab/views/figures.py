@@ -755,10 +755,25 @@ def _ladder_slides(ladder: Ladder) -> list[_Slide]:
     ]
 
 
+def _details(step: Step) -> list[str]:
+    """The details of a step in lines that fit between the lifelines."""
+    lines = []
+    for text in step.details:
+        line = ""
+        for word in text.split():
+            longer = f"{line} {word}".strip()
+            if line and _Sheet.width(longer, 14) > FAR - LEFT - 50:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
 def _step_height(step: Step) -> float:
     if step.kind == "pdu":
-        return 46 + 17 * len(step.details)
-    return {"opened": 38, "fold": 66, "silence": 54}.get(step.kind, 48)
+        return 48 + 17 * len(_details(step))
+    return {"opened": 36, "fold": 66, "silence": 54}.get(step.kind, 48)
 
 
 def _ladder_painter(
@@ -876,7 +891,7 @@ def _paint_pdu(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
         _paint_symbol(
             sheet, MIDDLE - sheet.width(label, 17, bold=True) / 2 - 20, line - 11, severity
         )
-    for place, text in enumerate(step.details):
+    for place, text in enumerate(_details(step)):
         sheet.text(
             MIDDLE,
             line + SLOPE + 15 + 17 * place,

@@ -73,7 +73,7 @@ _STYLE = "".join(
     [
         f".dicomlab{{{css_variables(LIGHT)}",
         "background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;line-height:1.35;",
-        f"font:14px {_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
+        f"font:13px {_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
         f"@media(prefers-color-scheme:dark){{.dicomlab{{{css_variables(DARK)}}}}}",
         "[data-jp-theme-light=true] .dicomlab,body.vscode-light .dicomlab",
         f"{{{css_variables(LIGHT)}}}",
@@ -92,7 +92,7 @@ _STYLE = "".join(
         ".dicomlab table.dl thead th{color:var(--dl-muted);font-size:.88em;",
         "border-bottom:1px solid var(--dl-line)}",
         f".dicomlab table.dl .dl-mono{{font-family:{_fonts(MONO, 'monospace')};white-space:pre}}",
-        ".dicomlab table.dl .dl-whole{white-space:nowrap}",
+        ".dicomlab table.dl .dl-whole,.dicomlab table.dl tbody th{white-space:nowrap}",
         ".dicomlab table.dl td bdi{overflow-wrap:anywhere}",
         ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",
         # bytes

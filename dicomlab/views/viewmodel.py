@@ -44,7 +44,10 @@ ITEMS = 5  # more equal items in a row than that are folded
 LADDERS = 50  # associations of a capture whose sequence is shown
 REPEATS = 4  # that many equal exchanges in a row are folded
 SILENCE = 5_000_000_000  # nanoseconds without a PDU that a sequence points out
+SYNTAXES = 34  # characters of abstract syntaxes that fit over an arrow
+PATIENCE = 1_000_000_000  # the same before an end that is none of the protocol's
 
+CONTINUED, DATA_SET = ", continued", ", data set"  # how the later PDUs of a message are called
 _WORSE: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -504,13 +507,16 @@ def _described(association: Association, pdu: Pdu, index: int, messages: Sequenc
 def _proposed(association: Association) -> Iterator[str]:
     contexts = association.presentation_contexts
     if contexts:
-        listed = ", ".join(_syntax(one.abstract_syntax) for one in contexts[:2])
-        more = f" and {len(contexts) - 2} more" if len(contexts) > 2 else ""
-        yield f"proposes {theme.count(len(contexts), 'context')}: {listed}{more}"
+        kinds = list(dict.fromkeys(_syntax(one.abstract_syntax) for one in contexts))
+        shown = kinds[:2] if len(", ".join(kinds[:2])) <= SYNTAXES else kinds[:1]
+        more = f" and {len(kinds) - len(shown)} more" if len(kinds) > len(shown) else ""
+        yield f"proposes {theme.count(len(contexts), 'context')}: {', '.join(shown)}{more}"
 
 
 def _answered(association: Association) -> tuple[tuple[str, ...], Tone]:
     contexts = association.presentation_contexts
+    if not contexts:
+        return (), "plain"
     refused = [one for one in contexts if one.result]
     accepted = sum(one.result == 0 for one in contexts)
     details = [f"accepts {accepted} of {theme.count(len(contexts), 'context')}"]
@@ -546,15 +552,17 @@ def _carrying(pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
     tone: Tone = "plain"
     for message in messages:
         kind = printable(message.type)
-        if message.pdus and index != message.pdus[0]:
-            labels.append(f"{kind}, continued")
-            patterns.append(f"{kind}, continued")
-            continue
-        patterns.append(f"{kind} {message.status}")
-        labels.append(kind + _numbered(message))
-        details += _told(message)
-        if message.status is not None:
-            tone = _status_tone(message.status)
+        parts = message.pdus or (index,)
+        if index == parts[0]:
+            labels.append(kind + _numbered(message))
+            patterns.append(f"{kind} {message.status}")
+            details += _told(message)
+            tone = tone if message.status is None else _status_tone(message.status)
+        else:
+            labels.append(kind + (CONTINUED if message.dataset_bytes is None else DATA_SET))
+            patterns.append(labels[-1])
+        if message.dataset_bytes is not None and index == parts[:2][-1]:
+            details.append(f"data set of {theme.size(message.dataset_bytes)}")
     if not pdu.complete:
         details.append("incomplete")
     return Step(
@@ -580,8 +588,6 @@ def _told(message: Message) -> Iterator[str]:
         yield f"Status {theme.hexadecimal(message.status, 4)}: {meaning}"
     elif message.sop_class:
         yield _syntax(message.sop_class)
-    if message.dataset_bytes is not None:
-        yield f"data set of {theme.size(message.dataset_bytes)}"
     if not message.complete:
         yield "the message is not complete"
 
@@ -660,7 +666,8 @@ def _timed(steps: Iterable[Step]) -> Iterator[Step]:
             continue
         origin = step.time if origin is None else origin
         gap = None if before is None else step.time - before
-        if gap is not None and gap >= SILENCE and step.kind != "fold":
+        limit = SILENCE if step.kind in ("pdu", "fold") else PATIENCE
+        if gap is not None and gap >= limit and step.count == 1:
             yield Step("silence", f"{theme.duration(gap)} of silence", tone="warning", gap=gap)
         before = step.time
         yield replace(step, time=step.time - origin, gap=gap)
@@ -674,7 +681,7 @@ def _fragments_joined(steps: Iterable[Step]) -> list[Step]:
     joined: list[Step] = []
     for step in steps:
         before = joined[-1] if joined else None
-        carries_on = step.pattern.endswith(", continued")
+        carries_on = step.pattern.endswith((CONTINUED, DATA_SET))
         same = before and (step.pattern, step.sender) == (before.pattern, before.sender)
         if before and same and carries_on:
             count = before.count + 1
@@ -728,7 +735,9 @@ def _repeats(steps: Sequence[Step], at: int, period: int) -> int:
 
 
 def _fold(steps: Sequence[Step], period: int, times: int) -> Step:
-    kinds = [_kind(one) for one in steps[:period] if "continued" not in one.pattern]
+    kinds = [
+        _kind(one) for one in steps[:period] if not one.pattern.endswith((CONTINUED, DATA_SET))
+    ]
     services = {one.removesuffix("-RQ").removesuffix("-RSP") for one in kinds}
     what = services.pop() if len(services) == 1 else "exchanges"
     if period == 1:

@@ -265,6 +265,19 @@ def test_silence_is_a_step_of_its_own() -> None:
     assert "never answered" in view.outcome
 
 
+def test_a_pause_in_a_conversation_is_no_silence() -> None:
+    def labels(pause: float) -> list[str]:
+        lines: list[made.Line] = [
+            ("requestor", made.echo_rq(), 0),
+            ("acceptor", made.echo_rsp(), pause),
+        ]
+        view = ladder(made.association(lines, ended="capture-ends"))
+        return [one.label for one in view.steps if one.kind == "silence"]
+
+    assert labels(4999) == []
+    assert labels(5000) == ["5.00 s of silence"]
+
+
 def test_refused_contexts_are_named_with_the_reason() -> None:
     accept = ladder(made.refused()).steps[2]
     assert accept.details == (
@@ -306,7 +319,8 @@ def test_fragments_of_one_message_fold_and_so_do_stores_of_different_length() ->
         lines += [("requestor", made.fragment(), index + n) for n in range(pieces)]
         lines.append(("acceptor", made.fragment(), index + pieces))
         parts = tuple(range(index, index + pieces))
-        stored = Message("C-STORE-RQ", "requestor", 1, (), message_id=number, pdus=parts)
+        stored = Message("C-STORE-RQ", "requestor", 1, (), message_id=number, pdus=parts,
+                         dataset_bytes=1000 + number)  # fmt: skip
         answer = Message("C-STORE-RSP", "acceptor", 1, (), responding_to=number, status=0,
                          pdus=(index + pieces,))  # fmt: skip
         messages += [stored, answer]
@@ -315,7 +329,7 @@ def test_fragments_of_one_message_fold_and_so_do_stores_of_different_length() ->
     shown = [(one.kind, one.label) for one in view.steps if one.kind in ("pdu", "fold")]
     assert shown == [
         ("pdu", "P-DATA-TF · C-STORE-RQ, message ID 0"),
-        ("pdu", "P-DATA-TF · C-STORE-RQ, continued"),
+        ("pdu", "P-DATA-TF · C-STORE-RQ, data set"),
         ("pdu", "P-DATA-TF · C-STORE-RSP, answers message ID 0"),
         ("fold", "× 9 C-STORE"),
     ]
