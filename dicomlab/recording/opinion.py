@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicomlab.model import Association, Capture, Endpoint, Pdu, Side, printable
+from dicomlab.model import Association, Capture, Endpoint, Pdu, printable
 from dicomlab.recording.tshark import TsharkPdu, TsharkReading, read
 
 # with fragments of a PDV put together, tshark says where a field lies in the whole, not in the PDU
@@ -21,8 +21,8 @@ _OF_REASSEMBLED = ("dicom.tag", "dicom.data", "dicom.pdv.fragment", "dicom.pdv.r
 class Comparison:
     """One PDU as we see it and as tshark does; None where one of us sees none."""
 
-    sender: Side | None
     ours: Pdu | None
+    message: str | None  # the DIMSE message of which ours carries a part
     theirs: TsharkPdu | None
     differences: tuple[str, ...]
 
@@ -34,9 +34,10 @@ class Comparison:
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
         """From whom, ours, tshark's, agreement and differences, as text that is safe to print."""
+        sender = self.ours.sender if self.ours else self.theirs and str(self.theirs.sender)
         return (
-            self.sender or "?",
-            _ours(self.ours) if self.ours else "–",
+            sender or "–",
+            _ours(self.ours, self.message) if self.ours else "–",
             _theirs(self.theirs) if self.theirs else "–",
             "✓" if self.agreed else "✗",
             "; ".join(self.differences),
@@ -108,10 +109,11 @@ def _rows(capture: Capture, reading: TsharkReading) -> Iterator[Comparison]:
     for one in reading.pdus:
         theirs[one.sender, one.receiver, one.frame].append(one)
     for association in capture.associations:
+        carried = {index: one.type for one in association.messages for index in one.pdus}
         for ours in association.pdus:
             match = _taken(theirs[_place(association, ours)], ours)
             differences = tuple(_differences(ours, match, reading.malformed))
-            yield Comparison(ours.sender, ours, match, differences)
+            yield Comparison(ours, carried.get(ours.index or 0), match, differences)
     for left in theirs.values():
         for one in left:
             yield Comparison(None, None, one, (f"we see no such PDU end in frame {one.frame}",))
@@ -160,8 +162,9 @@ def _unlike(ours: Pdu, theirs: TsharkPdu) -> Iterator[str]:
             yield f"tshark has {what} in bytes {start} to {stop - 1}, we {here or 'nothing'}"
 
 
-def _ours(pdu: Pdu) -> str:
-    return f"{pdu.name}, {len(pdu)} bytes" + (f", frame {pdu.frames[1]}" if pdu.frames else "")
+def _ours(pdu: Pdu, message: str | None) -> str:
+    name = f"{pdu.name}, {message}" if message else pdu.name
+    return f"{name}, {len(pdu)} bytes" + (f", frame {pdu.frames[1]}" if pdu.frames else "")
 
 
 def _theirs(pdu: TsharkPdu) -> str:

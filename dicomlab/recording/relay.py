@@ -46,6 +46,18 @@ _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  
 _Record = Callable[[Iterable[bytes]], None]
 
 
+class _NumberedByClock(TcpConversation):
+    """Its first sequence numbers come from the clock, as RFC 9293 3.4.1 has it.
+
+    So a port that a requestor uses again is a new connection to everybody who reads the file.
+    """
+
+    def __init__(self, requestor: Endpoint, acceptor: Endpoint) -> None:
+        super().__init__(requestor, acceptor)
+        first = time.monotonic_ns() // 4000 & 0xFFFFFFFF  # it ticks every 4 µs
+        self._sent = {"requestor": first, "acceptor": first}
+
+
 @dataclass(slots=True, eq=False)
 class _End:
     """One end of a connection, as the relay deals with it."""
@@ -118,7 +130,7 @@ class _Connection:
     def glance(self) -> None:
         """Notice the reset of an end from which no event is awaited."""
         for end in self.ends:
-            silent = not self.closed and not self.awaits(end)
+            silent = not self.connecting and not self.closed and not self.awaits(end)
             if silent and end.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 self._reset(end)
 
@@ -285,7 +297,7 @@ class Relay:
         for one in (client, server):
             one.setblocking(False)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tcp = TcpConversation(Endpoint(host, port), self._target)
+        tcp = _NumberedByClock(Endpoint(host, port), self._target)
         connection = _Connection(client, server, tcp, self._record)
         self._connections.add(connection)
         connection.connect(self._target)

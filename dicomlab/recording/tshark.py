@@ -21,7 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -288,7 +288,7 @@ class TsharkPdu:
     type: int
     length: int  # PDU-length
     text: str
-    fields: tuple[TsharkField, ...]
+    fields: tuple[TsharkField, ...] = field(repr=False)  # also what we would mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,15 +336,15 @@ def _pdus(packet: dict[str, Any]) -> Iterator[TsharkPdu]:
     sender, receiver = (Endpoint(*end) for end in packet["ends"])
     for layer in packet["layers"]:
         fields = [TsharkField(name, text, at, bytes.fromhex(raw)) for name, text, at, raw in layer]
-        named = {field.name: field for field in fields}
+        named = {one.name: one for one in fields}
         kind, length = named.get("dicom.pdu.type"), named.get("dicom.pdu.len")
         if kind is None or length is None:
             continue
-        text = next((field.text for field in fields if not field.name), kind.text)
+        text = next((one.text for one in fields if not one.name), kind.text)
         leaves = tuple(
-            TsharkField(field.name, field.text, field.offset - kind.offset, field.raw)
-            for field in fields
-            if field.name
+            TsharkField(one.name, one.text, one.offset - kind.offset, one.raw)
+            for one in fields
+            if one.name
         )
         number = int.from_bytes(kind.raw), int.from_bytes(length.raw)
         yield TsharkPdu(packet["frame"], sender, receiver, *number, text, leaves)

@@ -42,7 +42,8 @@ def test_both_agree_on_a_c_echo_of_ours(nothing_left: Callable[[], None]) -> Non
     assert opinion.agreed
     assert opinion.summary.endswith("agree on 6 of 6 PDUs.")
     assert [row.ours for row in opinion.rows] == list(recording.capture.pdus)
-    assert "C-ECHO-RQ ID=7" in str(opinion)
+    assert "P-DATA-TF, C-ECHO-RQ, 80 bytes" in str(opinion)
+    assert "PDV, C-ECHO-RQ ID=7, 80 bytes" in str(opinion)
     nothing_left()
 
 

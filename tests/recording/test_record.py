@@ -97,6 +97,16 @@ def test_a_recording_that_nobody_holds_ends(nothing_left: Callable[[], None]) ->
     nothing_left()
 
 
+def test_a_hundred_recordings_by_relay_leave_nothing(nothing_left: Callable[[], None]) -> None:
+    with dl.EchoSCP(ae_title="ARCHIVE") as scp:
+        for _ in range(100):
+            with record(scp, method="relay") as recording:
+                c_echo(*recording.address)
+            assert ladder(recording.path) == WHOLE
+            del recording
+    nothing_left()
+
+
 def test_a_program_that_forgets_its_recording_still_ends() -> None:
     program = (
         "from dicomlab.recording.record import record\nr = record(('127.0.0.1', 9), method='relay')"

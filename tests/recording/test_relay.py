@@ -40,8 +40,9 @@ class Between:
         self.opened = [self.listener]
         self.connect()
 
-    def connect(self) -> None:
-        self.ends["requestor"] = socket.create_connection(self.relay.address, timeout=10)
+    def connect(self, port: int = 0) -> None:
+        source = (self.target.address, port)
+        self.ends["requestor"] = socket.create_connection(self.relay.address, 10, source)
         self.ends["acceptor"] = self.listener.accept()[0]
         self.ends["acceptor"].settimeout(10)
         self.opened += self.ends.values()
@@ -247,6 +248,17 @@ def test_many_connections_at_once_are_kept_apart(tmp_path: Path) -> None:
             acceptor.close()
 
 
+def test_a_port_that_a_requestor_uses_again_is_a_new_connection(tmp_path: Path) -> None:
+    with between(tmp_path / "relay.pcapng") as one:
+        port = one.ends["requestor"].getsockname()[1]
+        one.ends["requestor"].sendall(b"first")
+        reset(one.ends["requestor"])
+        assert is_reset(one.ends["acceptor"])
+        one.connect(port)
+        one.ends["requestor"].sendall(b"second")
+    assert [sum(each.bytes.values()) for each in dl.dissect(one.path).connections] == [5, 6]
+
+
 def test_the_relay_listens_on_loopback_only_of_the_targets_ip_version(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "::1"):
         with between(tmp_path / "relay.pcapng", host) as one:
@@ -298,6 +310,8 @@ def test_a_disk_that_is_full_cuts_the_connections_and_is_told_at_the_end(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with between(tmp_path / "relay.pcapng") as one:
+        one.ends["requestor"].sendall(b"hello")
+        assert take(one.ends["acceptor"], 5) == b"hello"
         monkeypatch.setattr(Writer, "packet", full)
         one.ends["requestor"].sendall(b"hello")
         assert all(is_reset(end) for end in one.ends.values())
