@@ -19,6 +19,7 @@ TRANSFER_SYNTAXES = (names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_E
 _ACCEPTED, _NO_REASON, _UNKNOWN_ABSTRACT, _UNKNOWN_TRANSFER = 0, 2, 3, 4  # PS3.8 Table 9-18
 _SUCCESS, _NOT_SUPPORTED, _UNRECOGNIZED = 0x0000, 0x0122, 0x0211  # PS3.7 9.1.5.1.4
 
+_OURS = [names.VERIFICATION]
 _CONTEXT = tables.PRESENTATION_CONTEXT_RQ.name
 _TITLES = ("Called-AE-title", "Calling-AE-title")
 Fields = defaultdict[str, list[Field]]
@@ -117,7 +118,7 @@ def respond(message: Message) -> bytes | None:
         raise PeerError(f"{message.type} is no request that can be answered.")
     if message.type != "C-ECHO-RQ":
         status = _UNRECOGNIZED
-    elif message.sop_class != names.VERIFICATION:
+    elif _bare(message.sop_class or "") != names.VERIFICATION:
         status = _NOT_SUPPORTED
     else:
         status = _SUCCESS
@@ -153,11 +154,11 @@ def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:
         fields = _by_name(item)
         ident = fields["Presentation-context-ID"][0].value
         proposed = _values(fields["Transfer-syntax-name"])
-        known = [uid for uid in proposed if uid in TRANSFER_SYNTAXES]
+        known = [uid for uid in proposed if _bare(uid) in TRANSFER_SYNTAXES]
         findings = [found for field in item.walk() for found in field.findings]
         if ident in answers or any(found.severity == "error" for found in findings):
             result = _NO_REASON
-        elif _values(fields["Abstract-syntax-name"]) != [names.VERIFICATION]:
+        elif [_bare(uid) for uid in _values(fields["Abstract-syntax-name"])] != _OURS:
             result = _UNKNOWN_ABSTRACT
         else:
             result = _ACCEPTED if known else _UNKNOWN_TRANSFER
@@ -208,6 +209,11 @@ def _child(structure: Field, name: str) -> Any:
 
 def _values(fields: list[Field]) -> list[Any]:
     return [one.value for one in fields]
+
+
+def _bare(uid: str) -> str:
+    """A UID without the padding that some send all the same."""
+    return uid.rstrip("\0 ")
 
 
 def _title(fields: list[Field]) -> str:

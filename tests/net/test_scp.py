@@ -13,12 +13,17 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dicomlab.model import DicomlabError, Pdu
+from dicomlab.model import DicomlabError, Endpoint, Pdu
 from dicomlab.net.echo import echo
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
+from dicomlab.net.server import Connection
 from dicomlab.protocol.build import Draft, build
+from dicomlab.protocol.codec import decode
+from dicomlab.protocol.upper_layer import UpperLayer
 from dicomlab.spec import names
 
 IMPLICIT, EXPLICIT = names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_ENDIAN
@@ -279,17 +284,82 @@ def hasty() -> Iterator[EchoSCP]:
         yield running
 
 
+def said(pdu: Pdu) -> str:
+    """A PDU in a word and its numbers."""
+    names_of = {
+        "A-ABORT": ("Source", "Reason/Diag."),
+        "A-ASSOCIATE-RJ": ("Result", "Source", "Reason/Diag."),
+        "A-ASSOCIATE-AC": ("Result/Reason",),
+        "P-DATA-TF": ("Command Field", "Status"),
+    }.get(pdu.name, ())
+    fields = [next(f for f in pdu.walk() if f.name == name) for name in names_of]
+    return " ".join([pdu.name, *(str(one.value) for one in fields)])
+
+
+ACCEPTED, ANSWERED = "A-ASSOCIATE-AC 0", f"P-DATA-TF {0x8030} 0"
+# the first PDU in answer, where the standard or common sense leaves one; "" is none at all
+ANSWERS = {
+    "": "UL01 UL13 UL14 UL17 AB02",
+    "A-ABORT 0 0": "UL02 UL03 UL04 UL05 UL07 UL08 UL10 UL11 UL16 UL19 RQ43 RQ45 PD14 PD17 CS21",
+    "A-ABORT 2 2": "PD04",
+    "A-ABORT 2 6": "PD05 PD08 PD10 PD11 PD13 RL02 RL03 AB03",
+    "A-ASSOCIATE-RJ 1 1 2": "RQ10",
+    "A-ASSOCIATE-RJ 1 2 2": "RQ01",
+    "A-ASSOCIATE-AC 3": "RQ31",
+    ACCEPTED: "UL20 UL22 RQ03 RQ06 RQ07 RQ21 RQ22 RQ24 RQ25 RQ34 RQ37 RQ49",
+    ANSWERED: "PD01 PD02 PD16 PD19 PD22 CS01 CS06 CS07 CS09 CS25",
+    f"P-DATA-TF {0x8110} {0x0211}": "CS27",
+    f"P-DATA-TF {0x8001} {0x0211}": "CS28",
+    "A-RELEASE-RP": "RL05 RL06",
+}
+EXPECTED = {case: answer for answer, cases in ANSWERS.items() for case in cases.split()}
+
+
+def malformed(case: dict[str, Any]) -> bytes:
+    if case["segments_hex"] is None:  # a PDU longer than what the SCP says that it takes
+        long = build("P-DATA-TF", fragment=build("C-ECHO-RQ").pdu["Command Set"].raw)
+        long.add("PDV", fragment=bytes(60000))
+        return bytes(long)
+    return bytes.fromhex("".join(case["segments_hex"]))
+
+
 def test_bad_bytes_are_survived(malformed_case: dict[str, Any], hasty: EchoSCP) -> None:
-    data = bytes.fromhex("".join(malformed_case["segments_hex"] or [])) or bytes(60086)
     with socket.create_connection(hasty.address) as client:
         if malformed_case["needs_association"]:
             client.sendall(bytes(build("A-ASSOCIATE-RQ")))
             client.recv(1 << 16)
-        client.sendall(data)
+        client.sendall(malformed(malformed_case))
         if malformed_case["name"].endswith("FIN"):
             client.shutdown(socket.SHUT_WR)
-        until_closed(client)
+        answers = [said(pdu) for pdu in decode(until_closed(client))]
+    expected = EXPECTED.get(malformed_case["id"])
+    assert expected is None or [*answers, ""][0] == expected
     assert echo(*hasty.address).ok
+
+
+GOOD = [bytes(build(name)) for name in ("A-ASSOCIATE-RQ", "C-ECHO-RQ", "A-RELEASE-RQ")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(GOOD), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    st.integers(0, 20),
+)
+def test_no_damage_stops_the_application(
+    pdus: list[bytes], damage: list[tuple[int, int]], cut: int
+) -> None:
+    stream = bytearray(b"".join([GOOD[0], *pdus]))
+    for at, value in damage:
+        stream[at % len(stream)] = value
+    scp, nowhere = EchoSCP(), Endpoint("127.0.0.1", 0)
+    with socket.socket() as unused:
+        connection = Connection(0, unused, nowhere, nowhere, UpperLayer("acceptor"))
+        connection.layer.step("Evt5")
+        connection.layer.receive_data(bytes(stream[: len(stream) - cut]))
+        while (received := connection.layer.next_pdu()) is not None:
+            for reply in scp.replies(connection, received):
+                connection.layer.send(reply)
 
 
 # --- the end ------------------------------------------------------------------------------
