@@ -49,7 +49,7 @@ _ECHOES = {  # what an A-ASSOCIATE-AC sends back of the request (PS3.8 Table 9-1
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EchoResult:
     """What came of a C-ECHO.
 

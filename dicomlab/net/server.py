@@ -24,7 +24,8 @@ MAX_OTHER_LENGTH = 1 << 17  # 128 presentation contexts with 30 transfer syntaxe
 _CHUNK = 1 << 14
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
 _DRAINED = 16  # chunks that are read and dropped before closing
-_LOG = 4096  # entries
+_LOG = 1 << 24  # bytes; older entries are forgotten
+_ENTRY = 256  # bytes that an entry counts for beside its data
 _WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
 
 
@@ -80,7 +81,8 @@ class Server:
         self._wanted = (host, port)
         self._address: tuple[str, int] | None = None
         self._thread: Thread | None = None
-        self._log: deque[LogEntry] = deque(maxlen=_LOG)
+        self._log: deque[LogEntry] = deque()
+        self._logged = 0
         self._connections: list[Connection] = []
         self._numbers = 0
 
@@ -138,7 +140,8 @@ class Server:
     def stop(self) -> None:
         """Abort what is open and close, at once."""
         if self._thread is not None:
-            self._bell.send(b"!")
+            with suppress(OSError):  # it has stopped by itself
+                self._bell.send(b"!")
             self._thread.join()
             self._bell.close()
             self._thread = None
@@ -307,6 +310,9 @@ class Server:
             connection.deadline = time.monotonic() + self.artim
 
     def _note(self, connection: Connection, sender: Side, data: bytes, before: str) -> None:
+        self._logged += len(data) + _ENTRY
+        while self._logged > _LOG:
+            self._logged -= len(self._log.popleft().data) + _ENTRY
         self._log.append(
             LogEntry(
                 time.time_ns(),
