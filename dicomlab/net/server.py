@@ -22,6 +22,7 @@ from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
 MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
 MAX_OTHER_LENGTH = 1 << 17  # 128 presentation contexts with 30 transfer syntaxes each
 _CHUNK = 1 << 14
+_AT_ONCE = 8  # PDUs of one connection
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
 _DRAINED = 16  # chunks that are read and dropped before closing
 _LOG = 1 << 24  # bytes; older entries are forgotten
@@ -41,14 +42,10 @@ class Connection:
     deadline: float = 0.0  # of the ARTIM in Sta2 and Sta13, else of the next whole PDU
     outgoing: bytearray = field(default_factory=bytearray)
     open: bool = True
+    busy: bool = False  # whether more PDUs may have come than were served yet
     contexts: frozenset[int] = frozenset()  # the presentation contexts that were accepted
     max_pdu_length: int = 0  # of the peer; 0: no limit
     assembler: Assembler = field(default_factory=lambda: Assembler("requestor"))
-
-    @property
-    def ready(self) -> bool:
-        """Whether the next PDU may be served: all answers so far are on their way."""
-        return self.open and not self.outgoing
 
     @property
     def associated(self) -> bool:
@@ -171,19 +168,29 @@ class Server:
 
     def _turn(self) -> bool:
         """Waits for what comes next and serves it; False when it is time to stop."""
-        deadlines = [one.deadline for one in self._connections]
-        wait = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
-        for key, events in self._selector.select(wait):
+        ready = self._selector.select(self._patience())
+        now = time.monotonic()  # who spoke while others were served is heard before it is too late
+        for key, events in ready:
             if isinstance(key.data, Connection):
                 self._serve_one(key.data, events)
             elif key.fileobj == self._listener:
                 self._accept()
             else:
                 return False
-        now = time.monotonic()
-        for connection in [one for one in self._connections if one.deadline <= now]:
-            self._expire(connection)
+        for connection in tuple(self._connections):
+            if connection.busy:
+                self._advance(connection)
+            elif connection.deadline <= now:
+                self._expire(connection)
         return True
+
+    def _patience(self) -> float | None:
+        """How many seconds there is nothing to do, if nothing comes."""
+        if not self._connections:
+            return None
+        if any(one.busy for one in self._connections):
+            return 0
+        return max(min(one.deadline for one in self._connections) - time.monotonic(), 0)
 
     def _accept(self) -> None:
         if len(self._connections) >= self.max_associations + _SPARE_CONNECTIONS:
@@ -211,21 +218,15 @@ class Server:
         self._note(connection, "requestor", b"", "Sta1")
 
     def _serve_one(self, connection: Connection, events: int) -> None:
-        if not connection.open:  # closed earlier in this turn
+        if not connection.open or connection.busy:  # closed in this turn; or what came waits
             return
         if events & selectors.EVENT_WRITE:
             self._flush(connection)
-        if events & selectors.EVENT_READ:
+        elif not connection.outgoing:
             self._read(connection)
-        while connection.ready:
-            received = connection.layer.next_pdu()
-            if received is None:
-                break
-            self._received(connection, received)
+        self._advance(connection)
 
     def _read(self, connection: Connection) -> None:
-        if not connection.ready:
-            return
         try:
             data = connection.socket.recv(_CHUNK)
         except BlockingIOError:
@@ -236,6 +237,16 @@ class Server:
             connection.layer.receive_data(data)
         else:
             self._close(connection, "requestor")
+
+    def _advance(self, connection: Connection) -> None:
+        """Serves the next PDUs that have come, a few at a time: others wait for their turn."""
+        for _ in range(_AT_ONCE):
+            ready = connection.open and not connection.outgoing
+            received = connection.layer.next_pdu() if ready else None
+            connection.busy = received is not None
+            if received is None:
+                break
+            self._received(connection, received)
 
     def _received(self, connection: Connection, received: Received) -> None:
         self._note(connection, "requestor", received.data, received.step.state)
