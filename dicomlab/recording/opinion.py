@@ -75,9 +75,10 @@ class SecondOpinion:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th scope=col>{cell}</th>" for cell in _HEAD)
+        left = "style='text-align:left'"  # a notebook would align it right
+        head = "".join(f"<th scope=col {left}>{cell}</th>" for cell in _HEAD)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.cells) + "</tr>"
+            "<tr>" + "".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row.cells) + "</tr>"
             for row in self.rows
         )
         return (

@@ -41,6 +41,7 @@ _COMMENT = (
     "Recorded live by dicomlab on the loopback interface, with dumpcap and tshark through pyshark: "
     "the packets are those of the operating system."
 )
+_BUFFER = 64  # MiB of packets that wait in the kernel for dumpcap
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 _PLACES = os.pathsep.join(
     [
@@ -132,6 +133,7 @@ class LiveCapture:
 
     limits = (
         "Packets are as loopback carries them: large, and with checksums that nobody computed.",
+        "Packets of a very fast transfer can be lost; dissecting the file names what is missing.",
     )
     PATIENCE = 15.0  # seconds without a sign of life from tshark
     LAST_WORDS = 1.0  # seconds, at the end, in which an ending connection may end wholly
@@ -156,7 +158,12 @@ class LiveCapture:
             wanted = f"(tcp port {target.port} and host {target.address}) or udp port {port}"
             with self._errors.open("wb") as errors:
                 self._process = _start(
-                    "capture", str(self._raw), wanted, self._token.hex(), stderr=errors
+                    "capture",
+                    str(self._raw),
+                    str(target.port),
+                    wanted,
+                    self._token.hex(),
+                    stderr=errors,
                 )
             opened.callback(_finish, self._process)
             self._prove()
@@ -374,16 +381,24 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         well = False
     if not well:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_all(process)
         process.wait()
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()
 
 
-async def _capture(file: str, wanted: str, token: str) -> None:
-    """Capture into ``file`` until standard input ends; say the number of each probe."""
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and those of its session; pyshark may have left some."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _capture(file: str, port: str, wanted: str, token: str) -> None:
+    """Capture what is wanted into ``file`` until standard input ends; say each probe's number."""
     from pyshark.capture.capture import Capture
 
     heard = seen = 0
@@ -409,8 +424,9 @@ async def _capture(file: str, wanted: str, token: str) -> None:
     capture = Capture(
         capture_filter=wanted,
         output_file=file,
-        disable_protocol="tcp",  # it has only to find the probes
-        custom_parameters=["-i", _LOOPBACK, "-j", "udp", "-B", "32"],
+        # it has only to find the probes: in the simplest of protocols nothing is looked for
+        decode_as={f"tcp.port=={port}": "echo"},
+        custom_parameters=["-i", _LOOPBACK, "-j", "udp", "-B", str(_BUFFER)],
         tshark_path=find("tshark"),
         eventloop=loop,
     )
