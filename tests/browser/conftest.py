@@ -38,7 +38,7 @@ def wait_until_up(status: str, server: subprocess.Popen[bytes], log: Path) -> No
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """A running JupyterLab: the address of each notebook, in a workspace of its own."""
     home = tmp_path_factory.mktemp("lab")
@@ -97,8 +97,9 @@ def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
             server.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. While it is open playwright runs an event loop in this thread: not for longer."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
