@@ -75,10 +75,11 @@ class Picture(Figure):
         with mpl.rc_context(MATPLOTLIB):
             super().savefig(fname, **options)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = io.BytesIO()
         self.savefig(png, format="png", dpi=2 * DPI)
-        return {"image/png": png.getvalue(), "text/plain": f"<Picture: {self.title}>"}
+        bundle = {"image/png": png.getvalue(), "text/plain": f"<Picture: {self.title}>"}
+        return bundle, {"image/png": {"width": WIDTH, "height": HEIGHT}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +299,11 @@ def _drawable(text: str) -> str:
 
 GRID = 112  # left edge of the cells
 CELL = 56  # width of one
-TALL = 30  # and its height
+TALL = 28  # and its height
 TEXT = 1032  # left edge of the text column
 GLYPH = 13  # width of one character there
 NAME = 15  # size of the names
-GAP = 8  # between two rows
+GAP = 7  # between two rows
 RIGHT = GRID + viewmodel.WIDTH * CELL
 FOLD_HEIGHT = 32
 NOTE_HEIGHT = 26
@@ -328,7 +329,10 @@ class _Label:
     @property
     def near(self) -> bool:
         """Whether the name stands over its cells."""
-        return not self.lines or self.x <= (self.left + self.right) / 2 <= self.x + self.width
+        end = self.x + self.width
+        if self.width > self.right - self.left:
+            return self.x <= (self.left + self.right) / 2 <= end
+        return not self.lines or (self.left - 4 <= self.x and end <= self.right + 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +346,7 @@ class _Row:
 
     @property
     def label_height(self) -> int:
-        return 16 * max((len(one.lines) for one in self.labels), default=0) + 9
+        return 15 * max((len(one.lines) for one in self.labels), default=0) + 9
 
 
 def _layout_slides(layout: ByteLayout) -> list[_Slide]:
@@ -365,12 +369,14 @@ def _layout_painter(
     layout: ByteLayout, rows: Sequence[_Row], table: bool
 ) -> Callable[[_Sheet], None]:
     def paint(sheet: _Sheet) -> None:
+        notes = _notes_on(layout, rows)
+        bottom = FOOT - 16 - NOTE_HEIGHT * len(notes)
+        spare = bottom - TOP - sum(row.height + GAP for row in rows)
+        gap = GAP + max(0.0, min(12.0, spare / len(rows)))
         y = float(TOP)
         for row in rows:
             _paint_row(sheet, layout, row, y)
-            y += row.height + GAP
-        notes = _notes_on(layout, rows)
-        bottom = FOOT - 16 - NOTE_HEIGHT * len(notes)
+            y += row.height + gap
         if table:
             _paint_table(sheet, layout, y + 10, bottom)
         for place, (number, one) in enumerate(notes):
@@ -432,7 +438,7 @@ def _row(layout: ByteLayout, named: dict[int, int], line: Line, *, fresh: bool) 
             text = _band_text(box, segment) if here else ""
             bands.setdefault(box.depth, []).append((segment, text))
     measured = tuple(
-        (tuple(bands[depth]), 23 if any(text for _, text in bands[depth]) else 6)
+        (tuple(bands[depth]), 23 if any(text for _, text in bands[depth]) else 5)
         for depth in sorted(bands)
     )
     labels = _labels(layout, named, line, fresh=fresh)
@@ -544,7 +550,7 @@ def _paint_row(sheet: _Sheet, layout: ByteLayout, row: _Row, y: float) -> None:
     for label in row.labels:
         _paint_label(sheet, label, y)
     sheet.text(
-        GRID - 16, y + 21.5, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right"
+        GRID - 16, y + 20.5, f"{line.start:04X}", 17, colour=theme.muted, mono=True, ha="right"
     )
     for segment in line.segments:
         box = layout.boxes[segment.box]
@@ -552,10 +558,10 @@ def _paint_row(sheet: _Sheet, layout: ByteLayout, row: _Row, y: float) -> None:
             _paint_cells(sheet, box, segment, line.start, y)
     for cell in line.cells:
         column = cell.offset - line.start
-        sheet.text(GRID + (column + 0.5) * CELL, y + 21.5, cell.hex, 19, mono=True, ha="center")
+        sheet.text(GRID + (column + 0.5) * CELL, y + 20.5, cell.hex, 19, mono=True, ha="center")
         sheet.text(
             TEXT + (column + 0.5) * GLYPH,
-            y + 21.5,
+            y + 20.5,
             cell.text,
             18,
             mono=True,
@@ -609,7 +615,7 @@ def _paint_label(sheet: _Sheet, label: _Label, y: float) -> None:
     for place, text in zip(reversed(range(len(label.lines))), label.lines, strict=True):
         wide = sheet.width(text, NAME)
         room = label.width if not label.value else wide
-        sheet.text(label.x + (room - wide) / 2, y - 12.5 - 16 * place, text, NAME)
+        sheet.text(label.x + (room - wide) / 2, y - 12.5 - 15 * place, text, NAME)
     if label.value:
         start = label.x + sheet.width(f"{label.lines[0]}  ", NAME)
         sheet.text(start, y - 12.5, label.value, NAME, bold=True)

@@ -93,7 +93,7 @@ _STYLE = "".join(
         "border-bottom:1px solid var(--dl-line)}",
         f".dicomlab table.dl .dl-mono{{font-family:{_fonts(MONO, 'monospace')};white-space:pre}}",
         ".dicomlab table.dl .dl-whole,.dicomlab table.dl tbody th{white-space:nowrap}",
-        ".dicomlab table.dl td bdi{overflow-wrap:anywhere}",
+        ".dicomlab table.dl td bdi{overflow-wrap:break-word}",
         ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",
         # bytes
         ".dicomlab table.dl-bytes{border-collapse:separate!important;border-spacing:0 5px}",
@@ -145,6 +145,7 @@ _STYLE = "".join(
     ]
 )
 
+_LEFT = ' style="text-align:left"'  # where a notebook's own styles would have it at the right
 _SYMBOLS = {"good": "✔", "warning": "▲", "error": "✖", "plain": ""}
 
 
@@ -235,10 +236,12 @@ def _field(box: Box) -> str:
     return (
         f"<tr{kind}>"
         f'<td class="dl-mono dl-quiet">{box.start:04X}</td>'
-        f'<td class="dl-mono">{escape(raw)}</td>'
+        f'<td class="dl-mono"{_LEFT}>{escape(raw)}</td>'
         f'<th scope="row" title="{escape(box.rule, quote=True)}" '
-        f'style="padding-left:{0.6 + 1.3 * box.depth:.1f}em">{chip}{name}{notes}</th>'
-        f"<td><bdi>{escape(box.value)}</bdi></td><td><bdi>{escape(box.meaning)}</bdi></td>"
+        f'style="text-align:left;padding-left:{0.6 + 1.3 * box.depth:.1f}em">'
+        f"{chip}{name}{notes}</th>"
+        f"<td{_LEFT}><bdi>{escape(box.value)}</bdi></td>"
+        f"<td{_LEFT}><bdi>{escape(box.meaning)}</bdi></td>"
         f'<td class="dl-quiet dl-whole">{escape(box.clause)}</td></tr>'
     )
 

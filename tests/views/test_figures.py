@@ -26,9 +26,10 @@ def svg(figure: Figure) -> str:
     return out.getvalue()
 
 
-def texts(figure: Figure, font: str = "") -> list[str]:
+def texts(picture: Figure | str, font: str = "") -> list[str]:
     """The texts of a picture, or those in a font."""
-    found = ET.fromstring(svg(figure)).iter("{http://www.w3.org/2000/svg}text")
+    drawn = picture if isinstance(picture, str) else svg(picture)
+    found = ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
     return ["".join(one.itertext()) for one in found if font in one.attrib["style"]]
 
 
@@ -48,7 +49,7 @@ def test_every_field_has_its_id_and_its_name() -> None:
     layout = viewmodel.rows(pdu)
     ids = set(re.findall(r'id="([^"]+)"', drawn))
     assert {box.ident for box in layout.boxes} <= ids
-    words = " ".join(texts(figure)).replace("- ", "-")
+    words = " ".join(texts(drawn)).replace("- ", "-")
     assert all(box.name in words for box in layout.boxes)
 
 
@@ -56,8 +57,9 @@ def test_every_field_has_its_id_and_its_name() -> None:
 def test_every_byte_is_on_one_of_the_pages_or_in_a_fold(name: str) -> None:
     layout = viewmodel.view(VALUES[name])
     assert isinstance(layout, ByteLayout)
-    shown = [text for page in figures.pages(VALUES[name]) for text in texts(page)]
-    mono = [text for page in figures.pages(VALUES[name]) for text in texts(page, "Mono")]
+    slides = [svg(page) for page in figures.pages(VALUES[name])]
+    shown = [text for slide in slides for text in texts(slide)]
+    mono = [text for slide in slides for text in texts(slide, "Mono")]
     cells = [cell.hex for line in layout.lines for cell in line.cells]
     assert [text for text in mono if re.fullmatch(r"[0-9A-F]{2}|••", text)] == cells
     for line in layout.lines:
@@ -104,7 +106,7 @@ def test_hostile_titles_are_only_text() -> None:
     drawn = svg(figures.draw(value))
     tree = ET.fromstring(drawn)
     assert not [one for one in tree.iter() if one.tag.endswith(("img", "script"))]
-    title = texts(figures.draw(value))[0]
+    title = texts(drawn)[0]
     assert title == rf"{made.HOSTILE} → $\frac{{1}}{{2}}$\x1b\u202e"
 
 
@@ -119,8 +121,10 @@ def test_states_and_outcome_stand_in_the_picture() -> None:
 
 
 def test_a_notebook_shows_a_picture_without_pyplot() -> None:
-    bundle: dict[str, Any] = figures.draw(made.success())._repr_mimebundle_()  # type: ignore[attr-defined]
+    picture: Any = figures.draw(made.success())
+    bundle, metadata = picture._repr_mimebundle_()
     assert bundle["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"] == {"width": 1280, "height": 720}
 
 
 def test_drawing_loads_no_pyplot() -> None:
