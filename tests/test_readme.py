@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md")
-BLOCKS = re.findall(
-    r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS, EXAMPLES = (
+    re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    for language in ("sh", "python")
 )
 ELSEWHERE = {
     "make lab": "tests/browser opens JupyterLab",
@@ -81,6 +84,14 @@ def test_the_way_without_make_works(clone: Path) -> None:
 def test_every_command_is_run_here_or_elsewhere() -> None:
     said = {command for block in BLOCKS for command in commands(block)}
     assert set(ELSEWHERE) <= said
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_in_python_run(example: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("page", PAGES)
