@@ -24,7 +24,7 @@ from dicomlab.views import contract, text
 
 BAD_ANSWER, WRONG_USE = 1, 2  # exit status; 0 is done
 TICK = 0.1  # seconds between two looks at what is new
-LONGEST_INPUT = 1 << 24  # bytes that `decode` and `draw` take
+LONGEST_INPUT = 1 << 20  # bytes that `decode` and `draw` take
 FIRST_NOTEBOOK = Path("notebooks", "01-the-first-echo.ipynb")
 HEX = frozenset(b"0123456789abcdefABCDEF \t\r\n")
 CAPTURES = (b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",
@@ -38,6 +38,16 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="Where the files go.")]
+
+
+def _seconds(words: str) -> float:
+    """A time-out as somebody types it."""
+    seconds = float(words)
+    if not 0 < seconds < 1e6:
+        raise ValueError(words)
+    return seconds
+
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Bytes = Annotated[
     list[str],
@@ -52,6 +62,7 @@ Method = Annotated[
     first_echo.Method,
     typer.Option(help="How to record: live (tshark), through a relay, or what works here."),
 ]
+Seconds = Annotated[float, typer.Option(parser=_seconds, help="Seconds for each step.")]
 Theme = Annotated[Mode, typer.Option(help="Light or dark paper.")]
 
 
@@ -117,7 +128,7 @@ def echo(
     port: Port,
     called: Annotated[str, typer.Option(help="AE title of the application.")] = "ANY-SCP",
     calling: Annotated[str, typer.Option(help="Our own AE title.")] = "DICOMLAB",
-    timeout: Annotated[float, typer.Option(help="Seconds for each step.")] = 10.0,
+    timeout: Seconds = 10.0,
     as_json: Json = False,
 ) -> None:
     """Ask a DICOM application: do you hear me? If not, say why and what helps."""
@@ -133,7 +144,9 @@ def echo(
 @app.command()
 def scp(
     ae_title: Annotated[str, typer.Option(help="The name that the server answers to.")] = "ECHOSCP",
-    port: Annotated[int, typer.Option(help="TCP port; 0: any that is free.")] = 11112,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="TCP port; 0: any that is free.")
+    ] = 11112,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     allow: Annotated[
         list[str] | None, typer.Option(help="A calling AE title to accept; once for each.")
@@ -287,6 +300,8 @@ def _read(source: list[str]) -> bytes:
         data = sys.stdin.buffer.read(LONGEST_INPUT + 1)
     else:
         data = " ".join(source).encode()
+    if not data.strip():
+        raise DicomlabError("there are no bytes here.", "Give them in hex, or name a file.")
     if len(data) > LONGEST_INPUT:
         raise DicomlabError(f"that is more than {LONGEST_INPUT:,} bytes.", "Give the PDUs alone.")
     if data.startswith(CAPTURES):

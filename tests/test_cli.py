@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -101,7 +102,9 @@ def test_decode_takes_files_and_what_is_piped_in(
 
 
 @pytest.mark.parametrize("command", ["decode", "draw"])
-@pytest.mark.parametrize(("source", "why"), [("no such file", "neither"), ("050", "hex digit")])
+@pytest.mark.parametrize(
+    ("source", "why"), [("no such file", "neither"), ("050", "hex digit"), ("", "no bytes")]
+)
 def test_what_is_neither_hex_nor_a_file_is_refused_in_a_line(
     dicomlab: Run, command: str, source: str, why: str
 ) -> None:
@@ -247,11 +250,35 @@ def test_record_leaves_a_whole_file(tmp_path: Path, request_to_end: signal.Signa
 # --- the command itself -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["dance"], ["echo"], ["echo", "host", "port"], ["draw"]])
-def test_wrong_use_ends_with_2(dicomlab: Run, words: list[str]) -> None:
-    ended = dicomlab(*words)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "dance",
+        "echo",
+        "echo 127.0.0.1 port",
+        "echo 127.0.0.1 99999",
+        "echo 127.0.0.1 104 --timeout nan",
+        "echo 127.0.0.1 104 --timeout -1",
+        "scp --port 99999",
+        "record 127.0.0.1 0 recorded.pcapng",
+        "draw",
+    ],
+)
+def test_wrong_use_ends_with_2(dicomlab: Run, words: str) -> None:
+    ended = dicomlab(*words.split())
     assert ended.status == 2
     assert "Traceback" not in ended.err
+
+
+def test_what_a_terminal_lacks_is_spelled_out() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dicomlab", "decode", bytes(dl.build("C-ECHO-RQ")).hex()],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
 
 
 def test_doctor_prints_data(dicomlab: Run) -> None:
