@@ -159,6 +159,8 @@ def snake_case(name: str) -> str:
 
 def printable(text: str) -> str:
     """``text`` with every character that could act on a screen (control, bidi, …) spelled out."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -475,8 +477,9 @@ class Outcome:
 class Message:
     """One DIMSE message: its command set, and how large a data set came with it.
 
-    The offsets of ``fields`` count in the reassembled command set; ``spans`` tells where a
-    field's bytes lay in the sender's stream.
+    The offsets of ``fields`` are those of the PDU that held them or, where the command set came
+    in fragments, count in the reassembled one; ``spans`` tells where a field's bytes lay in the
+    sender's stream.
     """
 
     type: str  # C-ECHO-RQ, or the Command Field in hex where it is unknown
@@ -505,7 +508,7 @@ class Message:
 
     def spans(self, part: Field) -> tuple[Span, ...]:
         """Where the bytes of a field of the command set lay: one span, or several when cut."""
-        found, before = [], 0
+        found, before = [], self.fields[0].start
         for piece in self.fragments:
             start = max(part.start, before)
             stop = min(part.stop, before + len(piece))

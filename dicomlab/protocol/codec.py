@@ -24,8 +24,10 @@ __all__ = ["PDU_HEADER", "Decoder", "decode", "decode_command_set", "decode_item
 PDU_HEADER = 6  # bytes: type, reserved, length (PS3.8 9.3.1)
 ITEM_HEADER = 4
 
+_HTTP = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"CONNECT ", b"HTTP/")
+_HTML = (b"<!DOCTYPE ", b"<!doctype ", b"<html")  # what a web server says to a bad request
 _PROTOCOLS = (
-    ("not-dicom-http", (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"CONNECT ", b"HTTP/")),
+    ("not-dicom-http", _HTTP + _HTML),
     ("not-dicom-tls", (b"\x16\x03", b"\x15\x03")),
     ("not-dicom-ssh", (b"SSH-",)),
 )
@@ -108,6 +110,8 @@ class Decoder:
             here.take(items if tested else [_silent(item) for item in items], found)
         elif row.kind is FRAGMENT and not here.missing and self._opens(here, end):
             here.take([command_set(source, at, end)])
+        elif here.missing and row.size is None and row.kind.size is None:
+            here.take([source.cut(row, layout.clause, at, end)])
         else:
             field = source.leaf(row, layout.clause, at, end, here.values)
             here.values[row.name] = field.value

@@ -89,7 +89,8 @@ class Assembler:
             begun.fragments.append(fragment.span)
         if last:
             begun.command_done = True
-            begun.command = decode_command_set(b"".join(begun.commands))
+            opened = len(begun.commands) == 1 and fragment.children
+            begun.command = fragment if opened else decode_command_set(b"".join(begun.commands))
             announced = _value(begun.command, command.DATA_SET_TYPE)
             begun.done = announced in (None, command.NO_DATA_SET)
 

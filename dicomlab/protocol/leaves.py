@@ -35,7 +35,7 @@ class Bytes:
     def leaf(self, row: Row, clause: str, at: int, end: int, values: Values) -> Field:
         """The field of one row, with what its value alone shows."""
         value = row.kind.decode(self.data[at:end])
-        span = self.span(at, end)
+        start, stop = self.base + at, self.base + end
         secret = row.secret is not None and row.secret(values)
         if secret:
             text = f"(masked, {end - at} bytes)"
@@ -44,11 +44,13 @@ class Bytes:
             meaning = row.means(value, values)
             if meaning:
                 text = f"{text} = {meaning}"
-        found = tuple(finding(c, w, span) for c, w in row.check(value)) if row.check else ()
+        found: tuple[Finding, ...] = ()
+        if row.check is not None:
+            found = tuple(finding(c, w, Span(start, stop)) for c, w in row.check(value))
         return Field(
             row.name,
-            span.start,
-            span.stop,
+            start,
+            stop,
             row.kind,
             value,
             text,

@@ -6,6 +6,7 @@ the exercises all read these rows; no other place knows an offset.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ FRAGMENT = Kind("fragment", None, BYTES.decode, BYTES.encode, BYTES.show, struct
 IGNORED = "sent as 00H, not tested on receipt"
 ASSOCIATION_LIMIT = 1 << 20  # bytes; no A-ASSOCIATE PDU of a sane peer comes near
 DATA_LIMIT = 1 << 28
-MAX_CONTEXTS = 128
+_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
 
 
 # --- what a single value can show -----------------------------------------------------------
@@ -65,6 +66,8 @@ def uid(value: str) -> Iterator[Problem]:
 
 def uid_core(value: str) -> Iterator[Problem]:
     """What is wrong with a UID, its padding taken off (PS3.5 9.1)."""
+    if len(value) <= 64 and _UID.fullmatch(value):
+        return
     if not value:
         yield "uid-empty", "the UID is empty"
         return

@@ -91,6 +91,14 @@ def test_malformed_input_gives_the_findings_that_its_bytes_show(tables: dict[str
             assert codes == set(), case["id"]
 
 
+def test_a_cut_pdu_says_once_that_it_is_cut() -> None:
+    whole = CASES[0].data
+    for size in range(6, len(whole)):
+        (pdu,) = decode(whole[:size])
+        assert [found.code for found in pdu.findings] == ["pdu-truncated"], size
+        assert not pdu.complete
+
+
 def test_offsets_count_from_the_start_that_is_given() -> None:
     data = CASES[0].data + CASES[4].data
     pdus = decode(data, start=1000)
@@ -110,6 +118,7 @@ def test_bytes_behind_a_wrong_length_are_said_to_be_misaligned() -> None:
     [
         (b"GET / HTTP/1.1\r\nHost: pacs\r\n\r\n", "not-dicom-http"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not-dicom-http"),
+        (b"<!DOCTYPE HTML>\n<html lang=en>", "not-dicom-http"),
         (bytes.fromhex("16030100a5010000a1"), "not-dicom-tls"),
         (bytes.fromhex("15030300020228"), "not-dicom-tls"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "not-dicom-ssh"),
