@@ -132,7 +132,7 @@ class LiveCapture:
     """
 
     limits = (
-        "Packets are as loopback carries them: large, and with checksums that nobody computed.",
+        "Only what passes within this machine is seen, in large packets without real checksums.",
         "Packets of a very fast transfer can be lost; dissecting the file names what is missing.",
     )
     PATIENCE = 15.0  # seconds without a sign of life from tshark
@@ -149,7 +149,7 @@ class LiveCapture:
         self._sent = self._heard = 0  # numbers of probes
         self._lines = b""
         with ExitStack() as opened:
-            opened.callback(_open_for_writing(path).close)
+            _try_to_write(path)
             folder = Path(opened.enter_context(TemporaryDirectory(prefix="dicomlab-")))
             self._raw, self._errors = folder / "raw.pcapng", folder / "errors.txt"
             self._probe = opened.enter_context(socket.socket(type=socket.SOCK_DGRAM))
@@ -234,9 +234,9 @@ def _elsewhere(target: Endpoint) -> tuple[str, str] | None:
     return None
 
 
-def _open_for_writing(path: Path) -> Any:
+def _try_to_write(path: Path) -> None:
     try:
-        return path.open("wb")
+        path.open("wb").close()
     except OSError as error:
         raise CaptureError(
             f"Cannot write {printable(str(path))} ({error.strerror}).", "Choose another path."
