@@ -17,7 +17,7 @@ import typer
 import dicomlab as dl
 from dicomlab import demo as first_echo
 from dicomlab import doctor as machine
-from dicomlab.model import DicomlabError, PeerError, Shown, printable
+from dicomlab.model import DicomlabError, Drawn, PeerError, printable
 from dicomlab.net.log import LogEntry
 from dicomlab.slides import Mode, save
 from dicomlab.views import contract, text
@@ -197,7 +197,7 @@ def draw(source: Bytes, out: Out = Path("drawing.png"), theme: Theme = "light") 
     """Draw the bytes of PDUs, or the message sequences of a capture, to SVG, PNG or PDF."""
     file = _file(source)
     if file and _is_capture(file):
-        values: list[Shown] = [dl.dissect(file)]
+        values: list[Drawn] = [dl.dissect(file)]
     else:
         values = list(dl.decode(_read(source)))
     for number, value in enumerate(values, 1):
@@ -229,7 +229,7 @@ def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)
 
 
-def _show(value: Shown) -> None:
+def _show(value: Drawn) -> None:
     _say(text.show(value, color=_color()))
 
 

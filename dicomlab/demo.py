@@ -14,9 +14,9 @@ from dicomlab.model import (
     Association,
     Capture,
     CaptureError,
+    Drawn,
     Pdu,
     PeerError,
-    Shown,
     printable,
 )
 from dicomlab.protocol.build import Draft
@@ -259,7 +259,7 @@ def keep(out: Path, capture: Capture, association: Association) -> Iterator[str]
     yield drawn(association, out / "sequence", "the message sequence")
 
 
-def drawn(value: Shown, path: Path, what: str) -> str:
+def drawn(value: Drawn, path: Path, what: str) -> str:
     """Draw a value as SVG and as PNG; a line that says so."""
     written = save(value, path.with_suffix(".svg"), path.with_suffix(".png"))
     pages = f", {len(written) // 2} pages" if len(written) > 2 else ""

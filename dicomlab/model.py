@@ -168,11 +168,22 @@ def printable(text: str) -> str:
 
 
 class Shown:
-    """What a value needs to show itself: text and HTML when displayed, a figure when asked for.
+    """What a value needs to show itself in a notebook: as text and as HTML.
 
-    These are the only deferred imports of the project; they keep ``import dicomlab`` light and
-    the values free of any knowledge of how they look.
+    Here and in Drawn are the only deferred imports of the project; they keep ``import dicomlab``
+    light and the values free of any knowledge of how they look.
     """
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from dicomlab.views import html, text
+
+        return {"text/plain": text.show(self), "text/html": html.show(self)}
+
+
+class Drawn(Shown):
+    """What a value needs to be drawn when asked."""
 
     __slots__ = ()
 
@@ -181,11 +192,6 @@ class Shown:
         from dicomlab.views import figures
 
         return figures.draw(self, **options)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from dicomlab.views import html, text
-
-        return {"text/plain": text.show(self), "text/html": html.show(self)}
 
 
 # --- what paths lead through ----------------------------------------------------------------
@@ -234,7 +240,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Shown):
     """Something that is not as the standard has it, or worth knowing, with its evidence."""
 
     code: str
@@ -297,7 +303,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Pdu(Shown):
+class Pdu(Drawn):
     """One PDU as a tree of fields; or, with ``type`` None, bytes that are no PDU.
 
     ``start`` and ``stop`` count in the bytes that were decoded: in a recording, from the first
@@ -519,7 +525,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Association(Shown):
+class Association(Drawn):
     """One association: who, what was agreed, what was said, how it ended."""
 
     connection: int
@@ -558,7 +564,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Capture(Shown):
+class Capture(Drawn):
     """A capture file, dissected."""
 
     file: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dicomlab.model import DicomlabError, Shown
+from dicomlab.model import DicomlabError, Drawn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 MOST = 40  # slides of one value
 
 
-def save(value: Shown, *paths: Path, theme: Mode = "light") -> list[Path]:
+def save(value: Drawn, *paths: Path, theme: Mode = "light") -> list[Path]:
     """Draw ``value`` into each of these files, in the format of its suffix; the files written.
 
     Where there is more than one slide the files are numbered: ``echo.svg``, ``echo-2.svg``, ...
@@ -35,7 +35,7 @@ def save(value: Shown, *paths: Path, theme: Mode = "light") -> list[Path]:
     return written
 
 
-def slides(value: Shown, theme: Mode) -> Iterator[Figure]:
+def slides(value: Drawn, theme: Mode) -> Iterator[Figure]:
     """The slides of a value, up to MOST of them."""
     for page in range(1, MOST + 1):
         try:

@@ -24,7 +24,7 @@ class TcpConversation:
     An end's address is an IP address, of either version.
     """
 
-    def __init__(self, requestor: Endpoint, acceptor: Endpoint) -> None:
+    def __init__(self, requestor: Endpoint, acceptor: Endpoint, *, first: int = 0) -> None:
         addresses = [_address(requestor.address), _address(acceptor.address)]
         if {one.version for one in addresses} == {4, 6}:
             addresses = [_as_ipv6(one) for one in addresses]
@@ -32,7 +32,7 @@ class TcpConversation:
             "requestor": (addresses[0].packed, requestor.port),
             "acceptor": (addresses[1].packed, acceptor.port),
         }
-        self._sent: dict[Side, int] = {"requestor": 0, "acceptor": 0}  # next sequence number
+        self._sent: dict[Side, int] = {"requestor": first, "acceptor": first}  # next number
 
     def open(self) -> Iterator[bytes]:
         """The three packets of the handshake."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from itertools import zip_longest
 from typing import SupportsBytes
 
 from dicomlab.exercises.tasks import EXERCISES, Exercise
@@ -66,36 +66,47 @@ class CheckResult:
         return {"text/plain": str(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        mark = "✓" if self.ok else "✗"
-        colour = "#009E73" if self.ok else "#D55E00"
-        line = f"<p style='border-left:4px solid {colour};padding:4px 10px'>{mark} {escape(str(self))}</p>"
+        mark, colour = _RIGHT if self.ok else _WRONG
+        style = f"border-left: 4px solid {colour}; padding: 4px 10px"
+        line = f'<p style="{style}">{mark} {escape(str(self))}</p>'
         if self.ok:
             return line
-        rows = "".join(
-            f"<tr><td>{one.start}</td><td style='text-align:left'>{escape(one.name)}</td>"
-            f"<td><code>{_short(one.given) or '—'}</code></td>"
-            f"<td><code>{_short(one.right) or '—'}</code></td>"
-            f"<td style='text-align:left'>{'' if one.same else '◀ ' + escape(one.meaning)}</td></tr>"
-            for one in self.fields
-        )
-        head = "".join(f"<th scope='col'>{h}</th>" for h in ("offset", "field", "yours", "right", ""))
+        head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+        rows = "".join(_html_row(one) for one in self.fields)
         return (
             f"{line}<details><summary>Show both, field by field</summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
         )
 
 
-def check(exercise: str, answer: SupportsBytes) -> CheckResult:
+_RIGHT = "✓", "var(--jp-success-color1, #009e73)"
+_WRONG = "✗", "var(--jp-warn-color1, #d55e00)"
+_COLUMNS = ("offset", "field", "yours", "right", "")
+
+
+def _html_row(one: Compared) -> str:
+    cells = (
+        str(one.start),
+        escape(one.name),
+        f"<code>{_short(one.given) or '—'}</code>",
+        f"<code>{_short(one.right) or '—'}</code>",
+        "" if one.same else f"◀ {escape(one.meaning)}",
+    )
+    return "<tr>" + "".join(f'<td style="text-align: left">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def check(exercise: str, answer: SupportsBytes | bytes) -> CheckResult:
     """Compare an answer (a draft, a PDU or bytes) with the right one of that exercise.
 
     Raises BuildError where the answer cannot be turned into bytes, DicomlabError where there is
     no such exercise.
     """
-    if exercise not in EXERCISES:
-        raise DicomlabError(f"There is no exercise {exercise!r}.", f"There are {', '.join(EXERCISES)}.")
-    if isinstance(answer, str | int) or not hasattr(answer, "__bytes__"):
+    task = EXERCISES.get(exercise)
+    if task is None:
+        known = ", ".join(EXERCISES)
+        raise DicomlabError(f"There is no exercise {exercise!r}.", f"There are {known}.")
+    if not isinstance(answer, SupportsBytes | bytearray):
         raise BuildError(f"{exercise} is answered with bytes or a draft, not {answer!r}.")
-    task = EXERCISES[exercise]
     given, right = bytes(answer), bytes(task.right())
     fields = tuple(_compare(given, right))
     wrong = next((one for one in fields if not one.same), None)
@@ -104,32 +115,27 @@ def check(exercise: str, answer: SupportsBytes) -> CheckResult:
     return CheckResult(task, _nudge(wrong, given, right), wrong.clause, fields)
 
 
-def _compare(given: bytes, right: bytes) -> list[Compared]:
+def _compare(given: bytes, right: bytes) -> Iterator[Compared]:
     """The leaves of the right answer, each with the bytes that the given one has there."""
     (wanted,) = decode(right)
-    compared = []
-    for leaf, path in _leaves(wanted):
-        raw = given[leaf.start : leaf.stop]
-        compared.append(
-            Compared(path, leaf.start, raw.hex(" "), leaf.raw.hex(" "), leaf.text, leaf.clause)
-        )
-    surplus = given[len(right) :]
+    for leaf, name in _leaves(wanted):
+        raw = given[leaf.start : leaf.stop].hex(" ")
+        yield Compared(name, leaf.start, raw, leaf.raw.hex(" "), leaf.text, leaf.clause)
+    surplus = given[len(right) :].hex(" ")
     if surplus:
-        compared.append(
-            Compared("(nothing)", len(right), surplus.hex(" "), "", "the PDU ends before", "PS3.8 9.3.1")
-        )
-    return compared
+        yield Compared("(nothing)", len(right), surplus, "", "the PDU ends before", "PS3.8 9.3.1")
 
 
 def _leaves(pdu: Pdu) -> list[tuple[Field, str]]:
     """The leaves with their names; within an element or item, with its name before."""
-    named = []
-    for field in pdu.walk():
-        for child in field.children:
-            if not child.children:
-                named.append((child, f"{field.name} / {child.name}"))
     direct = [(one, one.name) for one in pdu.fields if not one.children]
-    return sorted([*direct, *named], key=lambda pair: pair[0].start)
+    inner = [
+        (child, f"{field.name} / {child.name}")
+        for field in pdu.walk()
+        for child in field.children
+        if not child.children
+    ]
+    return sorted([*direct, *inner], key=lambda pair: pair[0].start)
 
 
 def _nudge(wrong: Compared, given: bytes, right: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -53,7 +54,7 @@ class Connection:
         return self.layer.state not in _WITHOUT_ASSOCIATION
 
 
-class Server:
+class Server(ABC):
     """A DICOM acceptor: one thread for all connections.
 
     Loopback and a free port unless told otherwise. ``artim`` and ``idle_timeout`` are in seconds:
@@ -85,9 +86,9 @@ class Server:
 
     # --- what a subclass says -------------------------------------------------------------
 
+    @abstractmethod
     def replies(self, connection: Connection, received: Received) -> Iterable[bytes]:
         """What the application sends on receipt of a PDU; the upper layer's own is sent already."""
-        raise NotImplementedError
 
     # --- what a user sees -----------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicomlab.model import BuildError, Layout, Pdu, Role, Row, Shown, find, snake_case, split, walk
+from dicomlab.model import BuildError, Drawn, Layout, Pdu, Role, Row, find, snake_case, split, walk
 from dicomlab.protocol.codec import decode
 from dicomlab.spec import command, names
 from dicomlab.spec import pdu as tables
@@ -154,7 +154,7 @@ def _places(part: Part, parent: Part | None) -> _Place:
     return _Place(part.layout.name, part, None, parent, tuple(children))
 
 
-class Draft(Shown):
+class Draft(Drawn):
     """A PDU that is being written. ``bytes(draft)`` is what would be sent now.
 
     Fields are named as in the standard, or in its snake_case, by themselves where that is clear

@@ -46,18 +46,6 @@ _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  
 _Record = Callable[[Iterable[bytes]], None]
 
 
-class _NumberedByClock(TcpConversation):
-    """Its first sequence numbers come from the clock, as RFC 9293 3.4.1 has it.
-
-    So a port that a requestor uses again is a new connection to everybody who reads the file.
-    """
-
-    def __init__(self, requestor: Endpoint, acceptor: Endpoint) -> None:
-        super().__init__(requestor, acceptor)
-        first = time.monotonic_ns() // 4000 & 0xFFFFFFFF  # it ticks every 4 µs
-        self._sent = {"requestor": first, "acceptor": first}
-
-
 @dataclass(slots=True, eq=False)
 class _End:
     """One end of a connection, as the relay deals with it."""
@@ -297,7 +285,10 @@ class Relay:
         for one in (client, server):
             one.setblocking(False)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tcp = _NumberedByClock(Endpoint(host, port), self._target)
+        # sequence numbers by the clock, as RFC 9293 3.4.1 has it: so a port that a requestor uses
+        # again is a new connection to everybody who reads the file
+        first = time.monotonic_ns() // 4000 & 0xFFFFFFFF
+        tcp = TcpConversation(Endpoint(host, port), self._target, first=first)
         connection = _Connection(client, server, tcp, self._record)
         self._connections.add(connection)
         connection.connect(self._target)

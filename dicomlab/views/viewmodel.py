@@ -25,6 +25,7 @@ from dicomlab.model import (
     Role,
     Severity,
     Side,
+    Span,
     printable,
     snake_case,
 )
@@ -168,7 +169,13 @@ class ByteLayout:
 
 
 def rows(pdu: Pdu, *, draft: bool = False) -> ByteLayout:
-    """The byte layout of a PDU: lines of sixteen bytes, and the fields that they belong to."""
+    """The byte layout of a PDU: lines of sixteen bytes, and the fields that they belong to.
+
+    Offsets count from the PDU's first byte, as in the tables of the standard, wherever in its
+    stream the PDU stands.
+    """
+    subtitle = _pdu_subtitle(pdu)
+    pdu = replace(pdu, root=_from_zero(pdu.root, pdu.start))
     notes, hidden_notes = _notes(pdu.findings)
     numbers = {id(one): number for number, one in enumerate(pdu.findings[:NOTES], 1)}
     walk = _walk(pdu)
@@ -178,13 +185,29 @@ def rows(pdu: Pdu, *, draft: bool = False) -> ByteLayout:
     lines = tuple(_lines(pdu, boxes, [one for one, _ in seen], notes))
     return ByteLayout(
         title=_pdu_title(pdu) + (" (draft)" if draft else ""),
-        subtitle=_pdu_subtitle(pdu),
+        subtitle=subtitle,
         start=pdu.start,
         stop=pdu.stop,
         lines=lines,
         boxes=boxes,
         hidden=hidden,
         findings=Findings(notes, hidden_notes),
+    )
+
+
+def _from_zero(field: Field, origin: int) -> Field:
+    """The field with all offsets, its findings' too, counted from ``origin``."""
+    if origin == 0:
+        return field
+    return replace(
+        field,
+        start=field.start - origin,
+        stop=field.stop - origin,
+        children=tuple(_from_zero(one, origin) for one in field.children),
+        findings=tuple(
+            replace(one, span=one.span and Span(one.span.start - origin, one.span.stop - origin))
+            for one in field.findings
+        ),
     )
 
 
@@ -253,6 +276,8 @@ def _pdu_subtitle(pdu: Pdu) -> str:
     parts = [theme.size(len(pdu))]
     if pdu.sender:
         parts.append(f"from the {pdu.sender}")
+    if pdu.start:
+        parts.append(f"byte {pdu.start:,} and on of its stream")
     if pdu.frames:
         first, last = pdu.frames
         parts.append(f"frame {first}" if first == last else f"frames {first}–{last}")

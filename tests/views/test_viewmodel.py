@@ -68,11 +68,10 @@ def test_any_damage_to_a_request_can_be_viewed(data: st.DataObject) -> None:
         assert sum(stop - start for start, stop in covered(layout)) == len(pdu)
 
 
-def test_offsets_count_from_where_the_pdu_stands_in_its_stream() -> None:
-    (pdu,) = decode(bytes(made.echo_rq()), start=1000)
-    layout = rows(pdu)
-    assert layout.lines[0].cells[0].offset == 1000
-    assert layout.boxes[0].start == 1000
+def test_offsets_count_from_the_first_byte_of_the_pdu_wherever_it_stands() -> None:
+    data = bytes(made.echo_rq())
+    assert rows(decode(data, start=1000)[0]).lines == rows(decode(data)[0]).lines
+    assert rows(decode(data, start=1000)[0]).boxes == rows(decode(data)[0]).boxes
 
 
 def test_segments_of_a_line_nest() -> None:
