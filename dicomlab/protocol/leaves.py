@@ -62,10 +62,11 @@ class Bytes:
         )
 
     def cut(self, row: Row, clause: str, at: int, end: int) -> Field:
-        """What is there of a row whose bytes end too soon."""
-        field = self.opaque(row.name, at, end)
-        text = f"{field.text} (cut)"
-        return replace(field, text=text, clause=clause, role=row.role, rule=row.rule)
+        """What is there of a row whose bytes end too soon: shown, and not tested."""
+        kind = row.kind if row.kind.size is None else BYTES
+        untested = replace(row, kind=kind, meaning=None, check=None)
+        field = self.leaf(untested, clause, at, end, {})
+        return replace(field, text=f"{field.text} (cut)")
 
     def opaque(self, name: str, at: int, end: int, *found: Finding) -> Field:
         """Bytes that no row describes, as one leaf."""
