@@ -193,6 +193,12 @@ class Drawn(Shown):
 
         return figures.draw(self, **options)
 
+    def pages(self, **options: Any) -> list[Figure]:
+        """All of this value, on as many figures as it takes."""
+        from dicomlab.views import figures
+
+        return figures.pages(self, **options)
+
 
 # --- what paths lead through ----------------------------------------------------------------
 

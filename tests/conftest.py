@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("DICOMLAB_CORPUS", ROOT.parent / "shared" / "captures"))
 REFERENCE = Path(os.environ.get("DICOMLAB_REFERENCE", ROOT.parent / "shared" / "reference"))
+
+# the same examples in every run where nobody looks on; new ones on every desk
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 # no test opens a window
 os.environ["MPLBACKEND"] = "agg"

@@ -152,6 +152,8 @@ def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:
     answers: dict[int, tuple[int, str]] = {}
     for item in contexts:
         fields = _by_name(item)
+        if not fields["Presentation-context-ID"]:  # cut so short that there is nothing to answer
+            continue
         ident = fields["Presentation-context-ID"][0].value
         proposed = _values(fields["Transfer-syntax-name"])
         known = [uid for uid in proposed if _bare(uid) in TRANSFER_SYNTAXES]

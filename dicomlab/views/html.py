@@ -93,7 +93,7 @@ _STYLE = "".join(
         "border-bottom:1px solid var(--dl-line)}",
         f".dicomlab table.dl .dl-mono{{font-family:{_fonts(MONO, 'monospace')};white-space:pre}}",
         ".dicomlab table.dl .dl-whole,.dicomlab table.dl tbody th{white-space:nowrap}",
-        ".dicomlab table.dl td bdi{overflow-wrap:break-word}",
+        ".dicomlab table.dl td bdi{display:inline-block;max-width:15em;overflow-wrap:break-word}",
         ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",
         # bytes
         ".dicomlab table.dl-bytes{border-collapse:separate!important;border-spacing:0 5px}",
@@ -111,6 +111,9 @@ _STYLE = "".join(
         "right:-4px;top:-6px;padding:0 3px;border-radius:3px;z-index:1}",
         ".dicomlab table.dl-bytes td.dl-text{padding-left:1.2em;letter-spacing:.08em}",
         # fields
+        ".dicomlab table.dl-fields{font-size:.94em!important}",
+        ".dicomlab table.dl-fields td[colspan] bdi{max-width:30em}",
+        ".dicomlab table.dl-fields tbody th{white-space:normal!important;min-width:14em}",
         ".dicomlab table.dl-fields tbody td,.dicomlab table.dl-fields tbody th",
         "{border-top:1px solid var(--dl-line)}",
         ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
@@ -233,6 +236,11 @@ def _field(box: Box) -> str:
     notes = "".join(f" <b>[{number}]</b>" for number in box.notes)
     name = escape(box.name)
     kind = "" if box.leaf else ' class="dl-group"'
+    meaning = f"<bdi>{escape(box.meaning)}</bdi></td>"
+    if box.leaf:
+        says = f"<td{_LEFT}><bdi>{escape(box.value)}</bdi></td><td{_LEFT}>{meaning}"
+    else:  # what the item is there for
+        says = f'<td colspan="2"{_LEFT}>{meaning}'
     return (
         f"<tr{kind}>"
         f'<td class="dl-mono dl-quiet">{box.start:04X}</td>'
@@ -240,8 +248,7 @@ def _field(box: Box) -> str:
         f'<th scope="row" title="{escape(box.rule, quote=True)}" '
         f'style="text-align:left;padding-left:{0.6 + 1.3 * box.depth:.1f}em">'
         f"{chip}{name}{notes}</th>"
-        f"<td{_LEFT}><bdi>{escape(box.value)}</bdi></td>"
-        f"<td{_LEFT}><bdi>{escape(box.meaning)}</bdi></td>"
+        f"{says}"
         f'<td class="dl-quiet dl-whole">{escape(box.clause)}</td></tr>'
     )
 

@@ -258,9 +258,9 @@ def _hex(leaf: Field) -> str:
     raw = leaf.raw
     if size > WIDTH and not any(raw):
         return f"00 × {size}"
-    if size <= 8:
+    if size <= 6:
         return raw.hex(" ").upper()
-    return f"{raw[:6].hex(' ').upper()} … {theme.size(size)}"
+    return f"{raw[:3].hex(' ').upper()} … {theme.size(size)}"
 
 
 def _pdu_title(pdu: Pdu) -> str:
