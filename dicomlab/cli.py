@@ -194,7 +194,7 @@ def decode(source: Bytes) -> None:
 
 @app.command()
 def draw(source: Bytes, out: Out = Path("drawing.png"), theme: Theme = "light") -> None:
-    """Draw the bytes of PDUs, or the message sequences of a capture, to SVG, PNG or PDF."""
+    """Draw the bytes of PDUs or the sequences of a capture: a picture, .html, or mermaid (.mmd)."""
     file = _file(source)
     if file and _is_capture(file):
         values: list[Drawn] = [dl.dissect(file)]

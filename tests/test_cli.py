@@ -145,6 +145,22 @@ def test_draw_draws_the_sequence_of_a_capture(
     assert "A-ASSOCIATE-RQ" in out.read_text("utf-8")
 
 
+def test_draw_writes_a_sequence_as_mermaid_and_as_html(
+    dicomlab: Run, recording: Path, tmp_path: Path
+) -> None:
+    for name, begins in (("a.mmd", "sequenceDiagram"), ("a.html", "<!doctype html>")):
+        assert dicomlab("draw", recording, "--out", tmp_path / name).status == 0
+        text = (tmp_path / name).read_text("utf-8")
+        assert text.startswith(begins)
+        assert "A-RELEASE-RP" in text
+
+
+def test_draw_has_no_mermaid_for_bytes(dicomlab: Run, tmp_path: Path) -> None:
+    ended = dicomlab("draw", RELEASE.hex(), "--out", tmp_path / "release.mmd")
+    assert ended.status == 2
+    assert is_one_line_without_traceback(ended.err)
+
+
 def test_draw_refuses_a_format_that_there_is_not(dicomlab: Run, tmp_path: Path) -> None:
     ended = dicomlab("draw", RELEASE.hex(), "--out", tmp_path / "echo.xyz")
     assert ended.status == 2
