@@ -27,18 +27,8 @@ from dicomlab.model import Pdu, Side
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER, Decoder
 from dicomlab.spec.pdu import ASSOCIATION_LIMIT, DATA_LIMIT, P_DATA_TF, PDUS
-from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, TRANSITIONS
+from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, SENDING_EVENTS, TRANSITIONS
 
-# the local primitive behind each PDU that is sent (PS3.8 9.2.1)
-_PRIMITIVES = {
-    "A-ASSOCIATE-RQ": "Evt1",
-    "A-ASSOCIATE-AC": "Evt7",
-    "A-ASSOCIATE-RJ": "Evt8",
-    "P-DATA-TF": "Evt9",
-    "A-RELEASE-RQ": "Evt11",
-    "A-RELEASE-RP": "Evt14",
-    "A-ABORT": "Evt15",
-}
 _ARTIM_STATES = ("Sta2", "Sta13")  # where the table lets the timer run
 
 _SMALL = 1024  # bytes of a PDU whose tree may be kept
@@ -234,9 +224,7 @@ class UpperLayer:
         return tuple(steps)
 
     def _sent(self, name: str) -> Step:
-        event = _PRIMITIVES[name]
-        if event == "Evt1" and self._state == "Sta4":
-            event = "Evt2"
+        event = SENDING_EVENTS[name]
         if _step(event, self._state, self.role, False).sends == name:
             return self.step(event)
         step = Step(event, self._state, None, self._state)

@@ -144,3 +144,14 @@ PDU_EVENTS = {
     "A-ABORT": "Evt16",
     None: "Evt19",
 }
+
+# the event whose action sends each PDU, where the table sends it at all
+SENDING_EVENTS = {
+    "A-ASSOCIATE-RQ": "Evt2",
+    "A-ASSOCIATE-AC": "Evt7",
+    "A-ASSOCIATE-RJ": "Evt8",
+    "P-DATA-TF": "Evt9",
+    "A-RELEASE-RQ": "Evt11",
+    "A-RELEASE-RP": "Evt14",
+    "A-ABORT": "Evt15",
+}

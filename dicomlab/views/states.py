@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dicomlab.model import Association, Pdu, Side
-from dicomlab.spec.state import ACTIONS, PDU_EVENTS, TRANSITIONS
+from dicomlab.spec.state import ACTIONS, PDU_EVENTS, SENDING_EVENTS, TRANSITIONS
 
-# sending a PDU is a local event; receiving it is one of PDU_EVENTS
-_SENDING = {
-    "A-ASSOCIATE-RQ": "Evt2",
-    "A-ASSOCIATE-AC": "Evt7",
-    "A-ASSOCIATE-RJ": "Evt8",
-    "P-DATA-TF": "Evt9",
-    "A-RELEASE-RQ": "Evt11",
-    "A-RELEASE-RP": "Evt14",
-    "A-ABORT": "Evt15",
-}
 # the states of sender and receiver before a PDU, where a recording begins with it
 _BEFORE = {
     "A-ASSOCIATE-RQ": ("Sta4", "Sta2"),
@@ -76,7 +66,7 @@ class States:
         if pdu.type == "A-ABORT" and any(f.name == "Source" and f.value == 2 for f in pdu.fields):
             # the provider's own doing; what made it abort is not on the wire
             return Move(state, "", "AA-8" if state not in ("", "Sta13") else "", "Sta13")
-        event = _SENDING.get(pdu.type or "", "")
+        event = SENDING_EVENTS.get(pdu.type or "", "")
         move = self._step(side, event, state)
         before = self._last[side]
         received = before.event in PDU_EVENTS.values()
