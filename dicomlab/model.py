@@ -73,11 +73,13 @@ class Row:
     rule: str = ""
     secret: Callable[[Values], bool] | None = None  # masked in every view where this is true
     of: Layout | None = None  # what a row that repeats a structure is made of
+    made_of_parts: bool = field(init=False)  # structures stand here, not a value
+    known_size: int | None = field(init=False)  # the size that no other row and no rest decides
 
-    @property
-    def made_of_parts(self) -> bool:
-        """Whether structures stand here, not a value."""
-        return self.of is not None or self.kind.structured
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made_of_parts", self.of is not None or self.kind.structured)
+        known = self.size if isinstance(self.size, int) else self.kind.size
+        object.__setattr__(self, "known_size", None if isinstance(self.size, str) else known)
 
     def means(self, value: Any, values: Values) -> str | None:
         """What the standard calls ``value`` here, beside the ``values`` of the rows before it."""
@@ -121,8 +123,15 @@ class Layout:
     tested: Callable[[Values], bool] | None = None  # whether what it holds is significant
     own_row: Row | None = field(init=False)  # the one row that it is there for, if it is one
     envelope: Row | None = field(init=False)  # the length that says where the structure ends
+    sized: Mapping[str, tuple[Row, ...]] = field(init=False)  # length row → the rows it counts
 
     def __post_init__(self) -> None:
+        sized = {
+            row.name: tuple(one for one in self.rows if one.size == row.name)
+            for row in self.rows
+            if row.role is Role.LENGTH
+        }
+        object.__setattr__(self, "sized", sized)
         lengths = [row for row in self.rows if self.follows(row) and not self.sized_by(row)]
         object.__setattr__(self, "envelope", lengths[0] if lengths else None)
         own = [
@@ -144,7 +153,7 @@ class Layout:
 
     def sized_by(self, row: Row) -> tuple[Row, ...]:
         """The rows that a length row counts; empty: all rows after it."""
-        return tuple(one for one in self.rows if one.size == row.name)
+        return self.sized.get(row.name, ())
 
     def follows(self, row: Row) -> bool:
         """Whether a row is a length that follows from what stands behind it."""
@@ -222,13 +231,18 @@ class Named(Protocol):
 N = TypeVar("N", bound=Named)
 
 
-def walk(root: N) -> Iterator[N]:
+def walk(root: N) -> list[N]:
     """``root`` and all below it, in reading order."""
-    waiting = [root]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        waiting.extend(reversed(one.children))
+    found = [root]
+    _add_below(root, found)
+    return found
+
+
+def _add_below(one: N, found: list[N]) -> None:
+    for child in one.children:
+        found.append(child)
+        if child.children:
+            _add_below(child, found)
 
 
 # --- what decoding gives ------------------------------------------------------------------
@@ -298,11 +312,11 @@ class Field:
 
     def walk(self) -> Iterator[Field]:
         """This field and all fields below it, in reading order."""
-        return walk(self)
+        return iter(walk(self))
 
     def leaves(self) -> Iterator[Field]:
         """The fields that are made of no others, in the order of their bytes."""
-        return (one for one in self.walk() if not one.children)
+        return (one for one in walk(self) if not one.children)
 
     def __getitem__(self, path: str) -> Field:
         return find(self, path)
@@ -347,11 +361,11 @@ class Pdu(Drawn):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings of all fields, in the order of their bytes."""
-        return tuple(f for one in self.root.walk() for f in one.findings)
+        return tuple(found for one in walk(self.root) for found in one.findings)
 
     def walk(self) -> Iterator[Field]:
         """All fields, in reading order, the PDU itself left out."""
-        return (one for one in self.root.walk() if one is not self.root or not one.children)
+        return (one for one in walk(self.root) if one is not self.root or not one.children)
 
     def leaves(self) -> Iterator[Field]:
         """The leaves; they tile the PDU's bytes."""

@@ -67,24 +67,30 @@ def encode(part: Part, follow: int = 0) -> bytes:
 
 def _pieces(part: Part, follow: int) -> list[bytes]:
     """The bytes of each row. From the last row to the first: lengths count what is behind them."""
-    rows = part.layout.rows
+    layout, forced = part.layout, part.forced
+    rows = layout.rows
     pieces = [b""] * len(rows)
-    for index in reversed(range(len(rows))):
+    for index in range(len(rows) - 1, -1, -1):
         row = rows[index]
-        if index in part.forced:
-            pieces[index] = part.forced[index]
+        if index in forced:
+            pieces[index] = forced[index]
         elif row.role is Role.LENGTH:
-            sized = part.layout.sized_by(row)
-            counted = [p for r, p in zip(rows, pieces, strict=True) if r in sized] or pieces[
-                index + 1 :
-            ]
-            size = sum(map(len, counted)) if index + 1 < len(rows) else follow
-            pieces[index] = _length(part.layout, row, size)
+            if row is rows[-1]:
+                size = follow
+            else:
+                size = sum(map(len, _counted(layout, row, pieces) or pieces[index + 1 :]))
+            pieces[index] = _length(layout, row, size)
         elif row.made_of_parts and part.parts:
             pieces[index] = _join(part.parts)
         else:
             pieces[index] = row.kind.encode(part.values[index], _room(row))
     return pieces
+
+
+def _counted(layout: Layout, row: Row, pieces: list[bytes]) -> list[bytes]:
+    """The pieces of the rows that a length row names; none: it counts all behind it."""
+    sized = layout.sized_by(row)
+    return [pieces[layout.rows.index(one)] for one in sized]
 
 
 def _length(layout: Layout, row: Row, size: int) -> bytes:

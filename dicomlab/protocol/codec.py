@@ -17,7 +17,7 @@ from dicomlab.model import Count, Field, Finding, Layout, Pdu, Role, Row, printa
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
 from dicomlab.protocol.leaves import Bytes, blame, finding
 from dicomlab.spec.kinds import BYTES
-from dicomlab.spec.pdu import FRAGMENT, ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, UNKNOWN_ITEM
+from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, UNKNOWN_ITEM
 
 __all__ = ["PDU_HEADER", "Decoder", "decode", "decode_command_set", "decode_item", "finding"]
 
@@ -89,18 +89,22 @@ class Decoder:
         """
         here = _Structure(source, layout, at, at, limit, claimed)
         for row in layout.rows:
-            size = here.size(row)
-            if size > here.left:
+            size = here.size(row) if row.known_size is None else row.known_size
+            end = here.at + size
+            if end > here.end:
                 here.cut(row, size)
                 break
-            self._row(here, row, here.at + size)
-            here.at += size
+            if row.made_of_parts:
+                self._parts(here, row, end)
+            else:
+                here.value(row, end)
+            here.at = end
             if row is layout.envelope:
                 here.enclose()
         return here.field()
 
-    def _row(self, here: _Structure, row: Row, end: int) -> None:
-        """What stands in one row: structures, a command set, or a value."""
+    def _parts(self, here: _Structure, row: Row, end: int) -> None:
+        """What stands in a row that is made of structures."""
         source, layout, at = here.source, here.layout, here.at
         if row.of is not None:
             here.take(*self._entries(source, row.of, layout, at, end, here.claimed))
@@ -108,14 +112,10 @@ class Decoder:
             items, found = self._items(source, layout, at, end, here.claimed)
             tested = layout.tested is None or layout.tested(here.values)
             here.take(items if tested else [_silent(item) for item in items], found)
-        elif row.kind is FRAGMENT and not here.missing and self._opens(here, end):
+        elif not here.missing and self._opens(here, end):
             here.take([command_set(source, at, end)])
-        elif here.missing and row.size is None and row.kind.size is None:
-            here.take([source.cut(row, layout.clause, at, end)])
         else:
-            field = source.leaf(row, layout.clause, at, end, here.values)
-            here.values[row.name] = field.value
-            here.take([field])
+            here.value(row, end)
 
     def _items(
         self, source: Bytes, layout: Layout, at: int, end: int, claimed: int | None
@@ -223,12 +223,17 @@ class _Structure:
         return self.claimed is not None and self.claimed > self.end
 
     def size(self, row: Row) -> int:
-        """How many bytes the row has."""
-        if isinstance(row.size, str):
-            return int(self.values[row.size])
-        if row.size is not None:
-            return row.size
-        return row.kind.size if row.kind.size is not None else self.left
+        """How many bytes a row has whose size is said by another one, or is the rest."""
+        return int(self.values[row.size]) if isinstance(row.size, str) else self.left
+
+    def value(self, row: Row, end: int) -> None:
+        """Take the value of a row; what is cut off is shown, and not tested."""
+        if row.known_size is None and row.size is None and self.missing:
+            field = self.source.cut(row, self.layout.clause, self.at, end)
+        else:
+            field = self.source.leaf(row, self.layout.clause, self.at, end, self.values)
+        self.values[row.name] = field.value
+        self.fields.append(field)
 
     def take(self, fields: Iterable[Field], found: Iterable[Finding] = ()) -> None:
         """Add fields and findings."""

@@ -20,7 +20,7 @@ class _Begun:
     """A message whose last fragment has not come yet."""
 
     start: int
-    commands: list[bytes] = field(default_factory=list)
+    commands: list[Field] = field(default_factory=list)
     fragments: list[Span] = field(default_factory=list)
     size: int = 0
     command_done: bool = False
@@ -85,12 +85,15 @@ class Assembler:
     def _add_command(self, begun: _Begun, fragment: Field, last: bool) -> None:
         begun.size += fragment.stop - fragment.start
         if begun.size <= COMMAND_LIMIT:
-            begun.commands.append(fragment.raw)
+            begun.commands.append(fragment)
             begun.fragments.append(fragment.span)
         if last:
             begun.command_done = True
-            opened = len(begun.commands) == 1 and fragment.children
-            begun.command = fragment if opened else decode_command_set(b"".join(begun.commands))
+            if len(begun.commands) == 1 and fragment.children:
+                begun.command = fragment
+            else:
+                whole = b"".join(one.raw for one in begun.commands)
+                begun.command = decode_command_set(whole)
             announced = _value(begun.command, command.DATA_SET_TYPE)
             begun.done = announced in (None, command.NO_DATA_SET)
 

@@ -41,7 +41,7 @@ class Bytes:
             text = f"(masked, {end - at} bytes)"
         else:
             text = row.kind.show(value)
-            meaning = row.means(value, values)
+            meaning = row.means(value, values) if row.meaning is not None else None
             if meaning:
                 text = f"{text} = {meaning}"
         found: tuple[Finding, ...] = ()

@@ -266,7 +266,8 @@ def _decode_small(data: bytes, start: int) -> Pdu:
 
 def _version_1(request: Pdu) -> bool:
     """Whether the requestor speaks version 1 (bit 0), the only one there is (PS3.8 9.3.2)."""
-    return bool(request["Protocol-version"].value & 1)
+    version = next(one.value for one in request.fields if one.name == "Protocol-version")
+    return bool(version & 1)
 
 
 def _answer(step: Step, pdu: Pdu) -> bytes:

@@ -1,12 +1,15 @@
 """A whole C-ECHO, connect to close: ours against ours, and pynetdicom against itself.
 
-Run as ``python -m tests.bench.bench_echo``. Exit status 1 when ours takes 2 ms or more in the
-median, or more than a tenth of pynetdicom's time. The rounds take turns, and of each the quickest
-round counts: what else the machine does can only add to it.
+Run as ``python -m tests.bench.bench_echo``. The rounds take turns, and of each the quickest round
+counts: what else the machine does can only add to it. Both ends run in one process, so on several
+cores the interpreter's lock and its hot memory travel between them at every turn of the
+conversation. Hence the verdict is taken on one core, where it is the work that counts: exit status
+1 when ours takes 2 ms or more in the median, or more than a tenth of pynetdicom's time.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -57,7 +60,8 @@ def pynetdicom(address: tuple[str, int]) -> None:
     association.release()
 
 
-def main() -> int:
+def measure() -> tuple[float, float, float]:
+    """SCU and EchoSCP, echo() and EchoSCP, pynetdicom and itself: each one's quickest round."""
     server = AE()
     server.add_supported_context(VERIFICATION)
     running = server.start_server(("127.0.0.1", 0), block=False)
@@ -72,10 +76,29 @@ def main() -> int:
         ]
     running.shutdown()
     ours, result, theirs = map(min, zip(*rounds, strict=True))
-    print(f"SCU and EchoSCP         {ours:8.2f} ms  (under {MOST_MILLISECONDS:g} ms)")
-    print(f"echo() and EchoSCP      {result:8.2f} ms")
-    print(f"pynetdicom and itself   {theirs:8.2f} ms")
-    print(f"ratio                   {theirs / ours:8.1f}     (at least {LEAST_RATIO:g})")
+    return ours, result, theirs
+
+
+def report(where: str, ours: float, result: float, theirs: float) -> None:
+    print(f"{where}")
+    print(f"  SCU and EchoSCP         {ours:8.2f} ms  (under {MOST_MILLISECONDS:g} ms)")
+    print(f"  echo() and EchoSCP      {result:8.2f} ms")
+    print(f"  pynetdicom and itself   {theirs:8.2f} ms")
+    print(f"  ratio                   {theirs / ours:8.1f}     (at least {LEAST_RATIO:g})")
+
+
+def main() -> int:
+    report("on all cores", *measure())
+    if hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            ours, result, theirs = measure()
+        finally:
+            os.sched_setaffinity(0, cores)
+        report("on one core", ours, result, theirs)
+    else:
+        ours, result, theirs = measure()
     return int(ours >= MOST_MILLISECONDS or theirs / ours < LEAST_RATIO)
 
 
