@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
 else:
     # A room has the name of a function of the face. Loading the room puts it here, once: after
-    # this the name is free for the function, and the room is found by its path as ever.
+    # this the name is free for the function; ``from dicomlab.dissect import ...`` finds the room.
     import_module("dicomlab.dissect")
     del globals()["dissect"]
 

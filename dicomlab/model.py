@@ -179,8 +179,8 @@ def printable(text: str) -> str:
 class Shown:
     """What a value needs to show itself in a notebook: as text and as HTML.
 
-    Here and in Drawn are the only deferred imports of the project; they keep ``import dicomlab``
-    light and the values free of any knowledge of how they look.
+    The imports here and in Drawn wait until somebody looks: so the values stay free of any
+    knowledge of how they look, and ``import dicomlab`` stays light.
     """
 
     __slots__ = ()
@@ -385,15 +385,18 @@ class Pdu(Drawn):
 
 
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?:id=(?P<id>\d+)|(?P<index>\d+))\])?")
-# three names of the standard hold a slash: Result/Reason, Reason/Diag., SCP/SCU Role Selection
-_SEPARATOR = re.compile(r"/(?!reason|diag|scu role)", re.IGNORECASE)
+# a slash separates, but in these names of the standard: Result/Reason, Reason/Diag., SCP/SCU Role
+# Selection, Normal/Reverse
+_SEPARATOR = re.compile(
+    r"/(?!(?<=result/)reason|(?<=reason/)diag|(?<=scp/)scu role|(?<=normal/)reverse)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a path: ``Presentation Context[id=3]``."""
 
-    name: str  # in snake_case
+    name: str
     index: int | None = None
     context_id: int | None = None
 
@@ -413,7 +416,7 @@ def steps(path: str) -> list[Step]:
         index, ident = match["index"], match["id"]
         found.append(
             Step(
-                snake_case(match["name"]),
+                match["name"],
                 int(index) if index else None,
                 int(ident) if ident else None,
             )
@@ -427,11 +430,11 @@ def find(root: N, path: str) -> N:
     The first step may stand anywhere below; each further one is a child of the one before.
     Raises KeyError where nothing, or more than one place, is named.
     """
-    here: Sequence[N] = [one for one in walk(root) if one is not root]
+    here: Sequence[N] = walk(root)
     for depth, step in enumerate(steps(path)):
         if depth:
             here = [child for one in here for child in one.children]
-        here = _outermost([one for one in here if snake_case(one.name) == step.name])
+        here = _named(here, step.name)
         if step.context_id is not None:
             here = [one for one in here if _context_id(one) == step.context_id]
         if step.index is not None:
@@ -443,8 +446,16 @@ def find(root: N, path: str) -> N:
     return here[0]
 
 
-def _outermost(places: Sequence[N]) -> list[N]:
-    """The places without those inside another: an item and its one field may share a name."""
+def _named(places: Sequence[N], name: str) -> list[N]:
+    """The places of that name: as it is spelled or, if there is none, in snake_case.
+
+    In snake_case an item and its one field may share a name; then it is the item's.
+    """
+    exact = [one for one in places if one.name == name]
+    if exact:
+        return exact
+    wanted = snake_case(name)
+    places = [one for one in places if snake_case(one.name) == wanted]
     inner = {id(child) for one in places for child in one.children}
     return [one for one in places if id(one) not in inner]
 

@@ -45,7 +45,8 @@ class CheckResult:
 
     def raise_if_wrong(self) -> None:
         """AssertionError with the nudge, for those who grade by assertions."""
-        assert self.ok, f"{self.exercise.id}: {self.nudge} ({self.clause})"
+        if not self.ok:
+            raise AssertionError(f"{self.exercise.id}: {self.nudge} ({self.clause})")
 
     def __str__(self) -> str:
         if self.ok:

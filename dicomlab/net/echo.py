@@ -35,6 +35,7 @@ from dicomlab.spec.pdu import PRESENTATION_CONTEXT_AC
 Layer = Literal["name", "ip", "tcp", "tls", "upper layer", "context", "dimse", "release"]
 
 _CONTEXT_ID = 1
+_ANSWER = ("Presentation-context-ID", "Result/Reason")
 _MESSAGE_ID = 1
 _MOST_PDUS = 128  # that a C-ECHO-RSP may come in: two bytes in each would be enough
 _STATUSES = (0x0000, 0x0122, 0x0210, 0x0211, 0x0212)  # of C-ECHO, PS3.7 9.1.5.1.4
@@ -196,8 +197,10 @@ class _Attempt:
             answer = self._message()
         self.findings += _answer_findings(answer, self.case)
         self.status = answer.status
+        contradictory = any(one.code == "cmd-duplicate-tag" for one in self.findings)
         self.ok = (
             not early
+            and not contradictory
             and answer.complete
             and answer.type == "C-ECHO-RSP"
             and answer.responding_to == _MESSAGE_ID
@@ -298,24 +301,26 @@ class _Attempt:
     def _check_context(self, proposal: Pdu, answer: Pdu) -> None:
         """Fails unless our presentation context was accepted, with what we proposed."""
         proposed = _values(proposal, "Transfer-syntax-name")
-        accepted = False
+        accepted: list[bool] = []  # each answer that there is
         for item in answer.fields:
-            if item.code != PRESENTATION_CONTEXT_AC.code:
+            fields = {one.name: one for one in item.children}
+            ident, result = (fields.get(name) for name in _ANSWER)
+            if item.code != PRESENTATION_CONTEXT_AC.code or ident is None or result is None:
                 continue
-            ident, result = item["Presentation-context-ID"], item["Result/Reason"]
             uids = _values(item, "Transfer-syntax-name")
             if ident.value != _CONTEXT_ID:
                 what = f"presentation context {ident.value} was never proposed"
                 self._found("context-id-not-proposed", what, ident.span)
-            elif result.value in names.CONTEXT_RESULTS and result.value != 0:
+                continue
+            if result.value in names.CONTEXT_RESULTS and result.value != 0:
                 self.findings.append(advice.refused_context(result, self.case))
             elif result.value == 0 and not set(uids) <= set(proposed):
                 what = f"the acceptor chose {', '.join(map(printable, uids))}"
                 self._found("transfer-syntax-not-proposed", what, item.span)
-            accepted |= ident.value == _CONTEXT_ID and result.value == 0 and uids == proposed
-        if _CONTEXT_ID not in _values(answer, "Presentation-context-ID"):
-            self._found("context-unanswered", f"presentation context {_CONTEXT_ID} has no answer")
+            accepted.append(result.value == 0 and uids == proposed)
         if not accepted:
+            self._found("context-unanswered", f"presentation context {_CONTEXT_ID} has no answer")
+        if accepted != [True]:
             raise _Failed("context")
 
     def _check_fragments(self, pdu: Pdu, assembler: Assembler) -> None:

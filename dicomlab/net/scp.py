@@ -98,7 +98,11 @@ class EchoSCP(Server):
         if not _belongs(connection, pdu):
             yield bytes(build("A-ABORT"))
             return
-        for message in connection.assembler.feed(pdu):
+        messages = connection.assembler.feed(pdu)
+        if connection.assembler.abandoned:  # PS3.8 E.1: a message ends before the next begins
+            yield bytes(build("A-ABORT"))
+            return
+        for message in messages:
             try:
                 response = respond(message)
                 if response is not None:
@@ -140,11 +144,13 @@ def _response(name: str, responding_to: int | None, status: int, context_id: int
 
 def _belongs(connection: Connection, pdu: Pdu) -> bool:
     """Whether the PDVs have a context that was accepted, and data sets a message that began."""
-    pdvs = [one for one in pdu.fields if one.name == tables.PDV.name]
-    ids = [_child(one, "Presentation-context-ID") for one in pdvs]
-    begins_with_data = not _child(pdvs[0], "Message Control Header") & 1
-    begun = bool(connection.assembler.rest())
-    return connection.contexts.issuperset(ids) and (begun or not begins_with_data)
+    first = next(one for one in pdu.fields if one.name == tables.PDV.name)
+    ids = [
+        _child(one, "Presentation-context-ID") for one in pdu.fields if one.name == tables.PDV.name
+    ]
+    is_data = not _child(first, "Message Control Header") & 1
+    awaited = connection.assembler.awaits_data_set(ids[0])
+    return connection.contexts.issuperset(ids) and is_data == awaited
 
 
 def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, SupportsBytes
 
-from dicomlab.model import DicomlabError, Endpoint, Pdu, PeerError, Side
+from dicomlab.model import BuildError, DicomlabError, Endpoint, Pdu, PeerError, Side
 from dicomlab.net.log import LogEntry
 from dicomlab.protocol.build import build
 from dicomlab.protocol.upper_layer import Step, UpperLayer
@@ -36,6 +36,8 @@ class SCU:
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = 10.0) -> None:
+        if timeout <= 0:
+            raise BuildError(f"a time-out is more than 0 seconds, not {timeout!r}.")
         self.timeout = timeout
         self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
         self._log: list[LogEntry] = []
@@ -66,7 +68,11 @@ class SCU:
 
     def send(self, pdu: SupportsBytes) -> None:
         """Send a draft, a PDU, or any bytes, in one piece."""
+        if not isinstance(pdu, SupportsBytes | bytearray):
+            raise BuildError(f"{pdu!r} is neither a draft nor bytes.")
         data = bytes(pdu)
+        if not data:
+            raise BuildError("there are no bytes to send.")
         before = self.state
         self._put(data)
         self._layer.send(data)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import selectors
 import socket
+import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +22,7 @@ from dicomlab.protocol.dimse import Assembler
 from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
 
 MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
-MAX_OTHER_LENGTH = 1 << 17  # 128 presentation contexts with 30 transfer syntaxes each
+MAX_OTHER_LENGTH = 1 << 16  # 128 presentation contexts with 15 transfer syntaxes each
 _CHUNK = 1 << 14
 _AT_ONCE = 8  # PDUs of one connection
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
@@ -78,7 +79,7 @@ class Server(ABC):
         self.max_associations = max_associations
         self._wanted = (host, port)
         self._address: tuple[str, int] | None = None
-        self._thread: Thread | None = None
+        self._thread: threading.Thread | None = None
         self._log: deque[LogEntry] = deque()
         self._logged = 0
         self._connections: list[Connection] = []
@@ -117,6 +118,8 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Listen. Raises DicomlabError where the address or the port is not to be had."""
+        if self._thread is not None:
+            return self
         host, port = self._wanted
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -130,7 +133,9 @@ class Server(ABC):
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        self._thread = Thread(target=self._serve, name=f"{type(self).__name__}:{self.port}")
+        self._thread = threading.Thread(
+            target=self._serve, name=f"{type(self).__name__}:{self.port}"
+        )
         self._thread.daemon = True
         self._thread.start()
         return self
@@ -145,7 +150,7 @@ class Server(ABC):
             self._thread = None
 
     def __enter__(self) -> Self:
-        return self.start() if self._thread is None else self
+        return self.start()
 
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
@@ -258,8 +263,12 @@ class Server(ABC):
         elif received.step.closes:
             self._close(connection, "acceptor")
         else:
-            for reply in self.replies(connection, received):
-                self._send(connection, reply)
+            try:
+                for reply in self.replies(connection, received):
+                    self._send(connection, reply)
+            except Exception:  # noqa: BLE001 - one conversation must not end the others
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self._thread)))
+                self._send(connection, bytes(build("A-ABORT")))
 
     def _expire(self, connection: Connection) -> None:
         """Time is up: in Sta2 and Sta13 for the connection, else for the association."""

@@ -7,12 +7,12 @@ draft is turned into bytes, unless they are overridden.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dicomlab.model import BuildError, Drawn, Layout, Pdu, Role, Row, find, snake_case, split, walk
 from dicomlab.protocol.codec import decode
+from dicomlab.protocol.leaves import Bytes
 from dicomlab.spec import command, names
 from dicomlab.spec import pdu as tables
 from dicomlab.spec.findings import FINDINGS
@@ -30,31 +30,27 @@ class Part:
     forced: dict[int, bytes] = field(default_factory=dict)  # row → what stands there whatever else
     raw: bytes | None = None  # stands for the whole part
 
-    def holds(self) -> dict[str, Layout]:
-        """The layouts of the parts that may be added here, by their snake_case names."""
+    def holds(self) -> list[Layout]:
+        """The layouts of the parts that may stand here, in the order of the wire."""
+        if self.raw is not None or not self.open:
+            return []
         if self.layout is command.COMMAND_SET:
-            layouts: Sequence[Layout] = tuple(command.ELEMENT_LAYOUTS.values())
-        else:
-            repeated = [row.of for row in self.layout.rows if row.of is not None]
-            layouts = [count.layout for count in self.layout.holds] + repeated
-        return {snake_case(layout.name): layout for layout in layouts}
+            return [command.ELEMENT_LAYOUTS[tag] for tag in sorted(command.ELEMENT_LAYOUTS)]
+        repeated = [row.of for row in self.layout.rows if row.of is not None]
+        return [count.layout for count in self.layout.holds] + repeated
 
-    def place(self, layout: Layout) -> int:
-        """Where a new part of that layout goes: behind those that come before it by the table."""
-        order = [snake_case(one.name) for one in self.layout_order()]
-        rank = {name: index for index, name in enumerate(order)}
-        mine = rank.get(snake_case(layout.name), len(rank))
-        after = [
-            i for i, p in enumerate(self.parts) if rank.get(snake_case(p.layout.name), -1) <= mine
-        ]
-        return after[-1] + 1 if after else 0
+    @property
+    def open(self) -> bool:
+        """Whether parts may stand here: no bytes were put in their place."""
+        rows = [index for index, row in enumerate(self.layout.rows) if row.made_of_parts]
+        return not any(index in self.forced or self.values[index] for index in rows)
 
-    def layout_order(self) -> list[Layout]:
-        """The layouts that may stand here, in the order of the wire."""
-        layouts = list(self.holds().values())
-        if self.layout is command.COMMAND_SET:
-            layouts.sort(key=lambda one: one.code or 0)
-        return layouts
+    def insert(self, part: Part) -> None:
+        """Put a part in, behind those that come before it by the table."""
+        order = self.holds()
+        rank = order.index(part.layout)
+        before = [i for i, one in enumerate(self.parts) if order.index(one.layout) <= rank]
+        self.parts.insert(before[-1] + 1 if before else 0, part)
 
 
 def encode(part: Part, follow: int = 0) -> bytes:
@@ -188,8 +184,8 @@ class Draft(Drawn):
 
     @property
     def pdu(self) -> Pdu:
-        """The first of ``pdus``."""
-        return self.pdus[0]
+        """The first of ``pdus``; no bytes are a Pdu of type None."""
+        return self.pdus[0] if self.pdus else Pdu(None, Bytes(b"").opaque("No bytes", 0, 0))
 
     def __getitem__(self, path: str) -> Any:
         return self._find(path).value
@@ -204,40 +200,36 @@ class Draft(Drawn):
         if row.fixed and value != row.default:
             shown = row.kind.show(row.default)
             raise BuildError(f"{row.name} is always {shown} ({clause}).", _ON_PURPOSE)
+        name = part.layout.name if row.name == "Value" else row.name
         try:
             row.kind.encode(value, _room(row))
         except (TypeError, ValueError) as problem:
-            raise BuildError(f"{row.name} {problem} ({clause}).", _ON_PURPOSE) from None
+            raise BuildError(f"{name} {problem} ({clause}).", _ON_PURPOSE) from None
         for code, what in row.check(value) if row.check is not None else ():
             if FINDINGS[code].severity == "error":
                 reason = f"{FINDINGS[code].why} ({FINDINGS[code].clause})"
-                raise BuildError(f"{row.name}: {what}. {reason}", _ON_PURPOSE)
+                raise BuildError(f"{name}: {what}. {reason}", _ON_PURPOSE)
         part.forced.pop(index, None)
         if row.made_of_parts:
             part.parts.clear()
         part.values[index] = value
 
     def override(self, path: str, value: Any) -> None:
-        """Let exactly this value, or these bytes, stand there; other lengths follow as ever."""
+        """Let exactly this value, or these bytes, stand there; other lengths follow as ever.
+
+        None takes an override back.
+        """
         part, index = self._row(path)
-        row = part.layout.rows[index]
-        try:
-            forced = (
-                bytes(value)
-                if isinstance(value, bytes | bytearray)
-                else row.kind.encode(value, None)
-            )
-        except (TypeError, ValueError) as problem:
-            if not isinstance(value, str):
-                raise BuildError(
-                    f"{row.name} {problem}.", "Give the bytes that shall stand there."
-                ) from None
-            forced = value.encode("utf-8")
-        part.forced[index] = forced
+        if value is None:
+            part.forced.pop(index, None)
+        else:
+            part.forced[index] = _forced(part.layout.rows[index], value)
 
     def replace(self, path: str, data: bytes) -> None:
         """Let these bytes stand for a whole item, PDV, element, or for one field."""
         place = self._find(path)
+        if not isinstance(data, bytes | bytearray):
+            raise BuildError(f"{path} is replaced by bytes, not by {data!r}.")
         if place.row is not None:
             place.part.forced[place.row] = bytes(data)
         else:
@@ -250,24 +242,18 @@ class Draft(Drawn):
         Syntax``.
         """
         *before, name = split(path)
-        where = "/".join(before)
-        wanted = snake_case(name)
-        hosts = self._hosts(wanted, where)[: 1 if where else None]
-        if len(hosts) != 1:
-            count = f"{len(hosts)} places" if hosts else "nothing"
-            raise BuildError(
-                f"{count} in this {self.name} can hold {name!r}.", "Say where by a path."
-            )
-        host = hosts[0]
-        part = new(host.holds()[wanted])
-        ids = {p.values[i] for p in host.parts for i, r in _context_ids(p)}
-        for index, _ in _context_ids(part):
-            free = (number for number in range(1, 256, 2) if number not in ids)
-            part.values[index] = next(free, 255)
+        host, layout = self._host(name, "/".join(before))
+        part = new(layout)
+        if layout is tables.PDV and host.parts:  # all PDVs of a message have one context
+            part.values[_CONTEXT_ID] = host.parts[0].values[_CONTEXT_ID]
+        elif any(row.name == "Presentation-context-ID" for row in layout.rows):
+            taken = {_Place("", one, _ITEM_CONTEXT_ID).value for one in host.parts}
+            free = (number for number in range(1, 256, 2) if number not in taken)
+            part.values[_ITEM_CONTEXT_ID] = next(free, 255)
         inner = Draft(name, part)
         for key, value in values.items():
             inner.give(key, value)
-        host.parts.insert(host.place(part.layout), part)
+        host.insert(part)
 
     def remove(self, path: str) -> None:
         """Take an item, PDV or element out."""
@@ -278,35 +264,43 @@ class Draft(Drawn):
 
     def give(self, key: str, value: Any) -> None:
         """Set a field by keyword; a list gives an item for each of its entries."""
-        if isinstance(value, list | tuple):
-            wanted = snake_case(key)
-            hosts = self._hosts(wanted)
-            if len(hosts) != 1:
-                raise BuildError(f"{key!r} names {len(hosts)} places of {self.name}.", "Use add().")
-            host, layout = hosts[0], hosts[0].holds()[wanted]
-            host.parts[:] = [part for part in host.parts if part.layout is not layout]
-            for one in value:
-                part = new(layout)
-                Draft(layout.name, part)[layout.name] = one
-                host.parts.insert(host.place(layout), part)
-        else:
+        if not isinstance(value, list | tuple) or snake_case(key) not in _REPEATED:
             self[key] = value
+            return
+        host, layout = self._host(key)
+        host.parts[:] = [part for part in host.parts if part.layout is not layout]
+        for one in value:
+            part = new(layout)
+            Draft(layout.name, part)[layout.name] = one
+            host.insert(part)
 
     def _places(self) -> _Place:
-        return _Place(self.name, self._root, children=(_places(self._root, None),))
+        return _places(self._root, None)
 
-    def _hosts(self, wanted: str, where: str = "") -> list[Part]:
-        """The parts, below ``where``, that may hold a part of the wanted name."""
-        within = self._find(where) if where else self._places().children[0]
-        parts = (one.part for one in walk(within) if one.row is None)
-        return [part for part in parts if wanted in part.holds()]
+    def _host(self, name: str, where: str = "") -> tuple[Part, Layout]:
+        """The part, below ``where``, that may hold a part of that name, and its layout."""
+        within = self._find(where) if where else self._places()
+        places = [one for one in walk(within) if one.row is None]
+        found = [
+            (one.part, layout)
+            for one in places
+            for layout in one.part.holds()
+            if snake_case(layout.name) == snake_case(name)
+        ]
+        if found and found[0][0] is within.part:
+            return found[0]
+        if len(found) != 1:
+            count = f"{len(found)} places" if found else "nothing"
+            what = f"{count} in this {self.name} can hold {name!r}."
+            raise BuildError(what, "Say where by a path." if found else "")
+        return found[0]
 
     def _find(self, path: str) -> _Place:
         places = self._places()
         try:
             return find(places, path)
         except KeyError as problem:
-            known = {one.name for one in walk(places)} - {self.name}
+            known = {one.name for one in walk(places)}
             near = difflib.get_close_matches(split(path)[-1], known, 1)
             remedy = f"Did you mean {near[0]!r}?" if near else ""
             raise BuildError(f"{problem.args[0]}.", remedy) from None
@@ -321,17 +315,38 @@ class Draft(Drawn):
         return place.part, index
 
 
-def _context_ids(part: Part) -> Iterator[tuple[int, Row]]:
-    for index, row in enumerate(part.layout.rows):
-        if row.name == "Presentation-context-ID" and part.layout is not tables.PDV:
-            yield index, row
+def _forced(row: Row, value: Any) -> bytes:
+    """The bytes that an override puts into a row."""
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    try:
+        return row.kind.encode(value, None)
+    except (TypeError, ValueError) as problem:
+        if isinstance(value, str):  # too long, or no characters of one byte each
+            latin = all(ord(c) < 256 for c in value)
+            return value.encode("latin-1" if latin else "utf-8")
+        remedy = "Give the bytes that shall stand there."
+        raise BuildError(f"{row.name} {problem}.", remedy) from None
+
+
+# where the presentation context ID stands among the rows of a PDV, and of an item
+_CONTEXT_ID = tables.PDV.rows.index(tables.PDV.row("Presentation-context-ID"))
+_ITEM_CONTEXT_ID = tables.PRESENTATION_CONTEXT_RQ.rows.index(
+    tables.PRESENTATION_CONTEXT_RQ.row("Presentation-context-ID")
+)
+# items that may stand more than once: a list makes one of each of its entries
+_REPEATED = {
+    snake_case(count.layout.name)
+    for layout in (*tables.PDUS.values(), *tables.ITEM_LAYOUTS)
+    for count in layout.holds
+    if count.most is None
+}
 
 
 def new(layout: Layout) -> Part:
     """A part of that layout, with the items that it must hold, each with its default values."""
-    wanted = [
-        c.layout for c in layout.holds if c.least or c.layout is tables.IMPLEMENTATION_VERSION_NAME
-    ]
+    version_name = tables.IMPLEMENTATION_VERSION_NAME.code
+    wanted = [c.layout for c in layout.holds if c.least or c.layout.code == version_name]
     if layout is tables.P_DATA_TF:
         wanted.append(tables.PDV)
     return Part(layout, [row.default for row in layout.rows], [new(one) for one in wanted])
@@ -382,7 +397,9 @@ def _message(row: command.MessageRow, values: dict[str, Any]) -> Part:
             lacking.append(snake_case(layout.name))
         if number in defaults or named:
             value = defaults.get(number, layout.rows[-1].default)
-            elements.parts.append(Part(layout, [number, None, value]))
+            element = new(layout)
+            element.values[-1] = value
+            elements.parts.append(element)
     if lacking:
         raise BuildError(f"{row.name} needs {' and '.join(lacking)} ({row.clause}).")
     root = new(tables.P_DATA_TF)

@@ -17,7 +17,7 @@ from dicomlab.model import Count, Field, Finding, Layout, Pdu, Role, Row, printa
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
 from dicomlab.protocol.leaves import Bytes, blame, finding
 from dicomlab.spec.kinds import BYTES
-from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, UNKNOWN_ITEM
+from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, SECRET_ITEMS, UNKNOWN_ITEM
 
 __all__ = ["PDU_HEADER", "Decoder", "decode", "decode_command_set", "decode_item", "finding"]
 
@@ -59,7 +59,7 @@ class Decoder:
 
     def decode(self, data: bytes, *, start: int = 0) -> list[Pdu]:
         """The PDUs that ``data`` holds; ``start`` is the first byte's offset. Never raises."""
-        source = Bytes(bytes(data), start)
+        source = Bytes(bytes(memoryview(data)), start)
         pdus: list[Pdu] = []
         at = 0
         while at < len(source.data):
@@ -145,7 +145,7 @@ class Decoder:
             for count in layout.holds:
                 if counted[count.layout.code] < count.least:
                     what = f"{layout.name} holds no {_item_name(count)}"
-                    found.append(finding(count.missing, what, where))
+                    found.append(finding(count.missing, what, where, clause=layout.clause))
         return items, found
 
     def _unopened(
@@ -157,12 +157,15 @@ class Decoder:
         """
         code = source.data[at]
         item = self.structure(source, UNKNOWN_ITEM, at, end, claimed)
+        if code in SECRET_ITEMS:
+            item = _masked(item)
         if code in _ITEM_NAMES:
             what = f"{code:02X}H {_ITEM_NAMES[code]} does not belong into {layout.name}"
-            item = blame(item, finding("item-misplaced", what, item.span))
+            found = finding("item-misplaced", what, item.span, clause=layout.clause)
         else:
-            item = blame(item, finding("item-unknown", f"item type {code:02X}H", item.span))
-        return replace(item, code=code, name=_ITEM_NAMES.get(code, f"Item {code:02X}H"))
+            found = finding("item-unknown", f"item type {code:02X}H", item.span)
+        name = _ITEM_NAMES.get(code, f"Item {code:02X}H")
+        return blame(replace(item, code=code, name=name), found)
 
     def _entries(
         self, source: Bytes, entry: Layout, layout: Layout, at: int, end: int, claimed: int | None
@@ -245,7 +248,7 @@ class _Structure:
         if not self.missing and (self.enclosed or self.layout.envelope is None):
             what = f"{row.name} has {size:,} bytes, {self.left:,} are left"
             span = self.source.span(self.at, self.end)
-            self.found.append(finding(self.layout.short, what, span))
+            self.found.append(finding(self.layout.short, what, span, clause=self.layout.clause))
         if self.left:
             self.fields.append(self.source.cut(row, self.layout.clause, self.at, self.end))
         self.at = self.end
@@ -256,7 +259,8 @@ class _Structure:
         stated = self.at + length.value
         if stated > self.end and (self.claimed is None or stated > self.claimed):
             what = f"{length.name} says {length.value:,} bytes, {self.left:,} follow"
-            self.fields[-1] = blame(length, finding(self.layout.overrun, what, length.span))
+            found = finding(self.layout.overrun, what, length.span, clause=self.layout.clause)
+            self.fields[-1] = blame(length, found)
         if length.value > self.layout.plausible:
             what = f"{length.name} says {length.value:,} bytes"
             found = finding("pdu-length-implausible", what, length.span)
@@ -269,8 +273,9 @@ class _Structure:
         if self.enclosed and self.left:
             what = f"{self.left:,} bytes more than {layout.name} has fields for"
             span = source.span(self.at, self.end)
-            surplus = source.opaque("Surplus bytes", self.at, self.end)
-            self.take([surplus], [finding(layout.long, what, span)])
+            secret = any(row.secret is not None for row in layout.rows)
+            surplus = source.opaque("Surplus bytes", self.at, self.end, secret=secret)
+            self.take([surplus], [finding(layout.long, what, span, clause=layout.clause)])
             self.at = self.end
         span = source.span(self.start, self.at)
         if layout.check is not None and not self.missing:
@@ -303,11 +308,20 @@ def _surplus(layout: Layout, items: list[Field]) -> Iterator[Finding]:
         count = limits.get(item.code)
         if count is not None and count.most is not None and seen[item.code] == count.most + 1:
             what = f"{layout.name} holds {_item_name(count)} more than once"
-            yield finding(count.surplus, what, item.span)
+            yield finding(count.surplus, what, item.span, clause=layout.clause)
 
 
 def _item_name(count: Count) -> str:
     return f"{count.layout.code:02X}H {count.layout.name}"
+
+
+def _masked(item: Field) -> Field:
+    """An item whose data is not opened and not shown: it may hold a passcode."""
+    *head, data = item.children
+    text = f"(masked, {data.stop - data.start} bytes)"
+    return replace(
+        item, children=(*head, replace(data, text=text, secret=True)), text=text, secret=True
+    )
 
 
 def _silent(field: Field) -> Field:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from dicomlab.model import Field, Message, Pdu, Side, Span
+from dicomlab.model import Field, Finding, Message, Pdu, Side, Span
 from dicomlab.protocol.command_set import decode_command_set
 from dicomlab.spec import command
 from dicomlab.spec.pdu import PDV
 
-COMMAND_LIMIT = 1 << 20  # bytes of one command set that are kept; a sane one has some hundred
+COMMAND_LIMIT = 1 << 16  # bytes of one command set that are kept; a sane one has some hundred
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ class _Begun:
     stop: int = 0
     time: int | None = None
     command: Field | None = None
+    findings: tuple[Finding, ...] = ()  # those that no PDU shows by itself
 
 
 class Assembler:
@@ -53,6 +54,16 @@ class Assembler:
                 if message is not None:
                     completed.append(message)
         return completed
+
+    def awaits_data_set(self, context_id: int) -> bool:
+        """Whether a message of that presentation context has announced a data set."""
+        begun = self._begun.get(context_id)
+        return begun is not None and begun.command_done
+
+    @property
+    def abandoned(self) -> int:
+        """How many messages did not end before the next one began in their context."""
+        return len(self._left)
 
     def rest(self) -> list[Message]:
         """The messages that have not ended; those without a whole command set are left out."""
@@ -83,26 +94,25 @@ class Assembler:
         return self._message(context.value, begun)
 
     def _add_command(self, begun: _Begun, fragment: Field, last: bool) -> None:
-        begun.size += fragment.stop - fragment.start
-        if begun.size <= COMMAND_LIMIT:
+        size = fragment.stop - fragment.start
+        begun.size += size
+        if begun.size <= COMMAND_LIMIT and (size or last):
             begun.commands.append(fragment)
             begun.fragments.append(fragment.span)
         if last:
             begun.command_done = True
-            if len(begun.commands) == 1 and fragment.children:
+            if begun.commands == [fragment] and fragment.name == command.COMMAND_SET.name:
                 begun.command = fragment
             else:
-                whole = b"".join(one.raw for one in begun.commands)
-                begun.command = decode_command_set(whole)
+                begun.command = decode_command_set(b"".join(one.raw for one in begun.commands))
+                begun.findings = tuple(f for one in begun.command.walk() for f in one.findings)
             announced = _value(begun.command, command.DATA_SET_TYPE)
             begun.done = announced in (None, command.NO_DATA_SET)
 
     def _message(self, context_id: int, begun: _Begun) -> Message:
         assert begun.command is not None
         elements = begun.command.children
-        values = {one.code: one.value for one in elements}
-        whole = len(begun.fragments) == 1
-        found = () if whole else tuple(f for one in begun.command.walk() for f in one.findings)
+        values = {one.code: one.value for one in reversed(elements)}  # the first of each counts
         return Message(
             type=_name(_number(values, command.COMMAND_FIELD)),
             sender=self._sender,
@@ -120,7 +130,7 @@ class Assembler:
             complete=begun.done,
             pdus=tuple(begun.pdus),
             fragments=tuple(begun.fragments),
-            findings=found,
+            findings=begun.findings,
             more=_more(values),
         )
 

@@ -10,10 +10,16 @@ from dicomlab.spec.findings import FINDINGS
 from dicomlab.spec.kinds import BYTES
 
 
-def finding(code: str, what: str, span: Span | None = None, **more: Any) -> Finding:
-    """A finding of that code: ``what`` is the case, all else comes from the table."""
+def finding(
+    code: str, what: str, span: Span | None = None, *, clause: str = "", **more: Any
+) -> Finding:
+    """A finding of that code: ``what`` is the case, all else comes from the table.
+
+    ``clause`` is that of the very table that is broken, where it is known.
+    """
     row = FINDINGS[code]
-    return Finding(code, row.severity, what, row.why, row.remedy, row.clause, span, **more)
+    clause = clause or row.clause
+    return Finding(code, row.severity, what, row.why, row.remedy, clause, span, **more)
 
 
 def blame(field: Field, *found: Finding) -> Field:
@@ -37,7 +43,7 @@ class Bytes:
         value = row.kind.decode(self.data[at:end])
         start, stop = self.base + at, self.base + end
         secret = row.secret is not None and row.secret(values)
-        if secret:
+        if secret and at < end:
             text = f"(masked, {end - at} bytes)"
         else:
             text = row.kind.show(value)
@@ -63,12 +69,13 @@ class Bytes:
 
     def cut(self, row: Row, clause: str, at: int, end: int) -> Field:
         """What is there of a row whose bytes end too soon: shown, and not tested."""
-        kind = row.kind if row.kind.size is None else BYTES
-        untested = replace(row, kind=kind, meaning=None, check=None)
+        untested = replace(row, meaning=None, check=None)
+        if row.kind.size is not None:  # too few bytes for a value: nobody shall take it for one
+            untested = replace(untested, kind=BYTES, name=f"{row.name} (cut)")
         field = self.leaf(untested, clause, at, end, {})
         return replace(field, text=f"{field.text} (cut)")
 
-    def opaque(self, name: str, at: int, end: int, *found: Finding) -> Field:
+    def opaque(self, name: str, at: int, end: int, *found: Finding, secret: bool = False) -> Field:
         """Bytes that no row describes, as one leaf."""
         raw, span = self.data[at:end], self.span(at, end)
         clause = found[0].clause if found else ""
@@ -78,8 +85,9 @@ class Bytes:
             span.stop,
             BYTES,
             raw,
-            BYTES.show(raw),
+            f"(masked, {end - at} bytes)" if secret else BYTES.show(raw),
             clause,
             Role.PAYLOAD,
             findings=found,
+            secret=secret,
         )

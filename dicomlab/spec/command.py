@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from dicomlab.model import Kind, Layout, Problem, Role, Row, Values, printable
 from dicomlab.spec import names
-from dicomlab.spec.kinds import BYTES, LENGTH_LE, TAG, VR
+from dicomlab.spec.kinds import BYTES, LENGTH_LE, MANY, TAG, VR
 from dicomlab.spec.pdu import LIST, ae_title, uid_core
 
 NO_DATA_SET = 0x0101  # (0000,0800): any other value announces a data set
@@ -200,7 +200,7 @@ VALUE_LENGTH_ROW = Row("Value Length", LENGTH_LE, Role.LENGTH,
 
 def value_kind(element: Element) -> Kind:
     """The kind of the element's value."""
-    kind = VR.get(element.vr, BYTES)
+    kind = VR[element.vr] if element.vm == "1" else MANY[element.vr]
     if element.tag in IN_HEX:
         return Kind(kind.name, kind.size, kind.decode, kind.encode, _hex)
     return kind

@@ -14,7 +14,7 @@ from dicomlab.model import Kind, printable
 
 def _number(name: str, size: int, order: Literal["big", "little"], show: Callable[[int], str]) -> Kind:
     def encode(value: Any, _: int | None) -> bytes:
-        if not isinstance(value, int):
+        if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"takes a number, not {value!r}")
         try:
             return value.to_bytes(size, order)
@@ -24,21 +24,21 @@ def _number(name: str, size: int, order: Literal["big", "little"], show: Callabl
     return Kind(name, size, lambda raw: int.from_bytes(raw, order), encode, show)
 
 
-def _numbers(name: str, size: int) -> Kind:
-    """One number or, where there are more bytes, a tuple of them (VM 1-n)."""
+def _many(one: Kind) -> Kind:
+    """Values of a kind one after the other (VM 1-n), as a tuple."""
+    size = one.size or 1
 
     def decode(raw: bytes) -> Any:
-        many = tuple(int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size))
-        return many[0] if len(many) == 1 else many
+        return tuple(one.decode(raw[i : i + size]) for i in range(0, len(raw), size))
 
     def encode(value: Any, _: int | None) -> bytes:
         many = value if isinstance(value, tuple | list) else (value,)
-        try:
-            return b"".join(int(one).to_bytes(size, "little") for one in many)
-        except OverflowError:
-            raise ValueError(f"{value} does not fit into {size} bytes a number") from None
+        return b"".join(one.encode(each, None) for each in many)
 
-    return Kind(name, size, decode, encode, str)
+    def show(value: Any) -> str:
+        return " ".join(one.show(each) for each in value) or "(empty)"
+
+    return Kind(one.name, one.size, decode, encode, show)
 
 
 def _text(name: str, pad: bytes = b"", size: int | None = None, even: bool = False) -> Kind:
@@ -48,15 +48,12 @@ def _text(name: str, pad: bytes = b"", size: int | None = None, even: bool = Fal
         return (raw.rstrip(pad) if pad else raw).decode("latin-1")
 
     def encode(value: Any, room: int | None) -> bytes:
-        if isinstance(value, bytes):
-            raw = value
-        elif isinstance(value, str):
-            try:
-                raw = value.encode("latin-1")
-            except UnicodeEncodeError:
-                raise ValueError(f"{value!r} holds characters that no byte stands for") from None
-        else:
+        if not isinstance(value, str):
             raise TypeError(f"takes a text, not {value!r}")
+        try:
+            raw = value.encode("latin-1")
+        except UnicodeEncodeError:
+            raise ValueError(f"{value!r} holds characters that no byte stands for") from None
         if room is None:
             room = size if size is not None else len(raw) + (len(raw) % 2 if even else 0)
         if size is not None and len(raw) > room:
@@ -70,9 +67,11 @@ def _bytes_encode(value: Any, room: int | None) -> bytes:
     if value is None:
         return bytes(room or 0)
     if isinstance(value, str):
-        return value.encode()
+        value = value.encode()
     if not isinstance(value, bytes | bytearray | memoryview):
         raise TypeError(f"takes bytes, not {value!r}")
+    if room is not None and len(value) != room:
+        raise ValueError(f"holds {room} bytes, {len(value)} were given")
     return bytes(value)
 
 
@@ -114,15 +113,10 @@ TAG = Kind(
 )
 LENGTH_LE = _number("u32le", 4, "little", str)
 VR: dict[str, Kind] = {
-    "UL": _numbers("UL", 4),
-    "US": _numbers("US", 2),
-    "AT": Kind(
-        "AT",
-        4,
-        lambda raw: tuple(TAG.decode(raw[i : i + 4]) for i in range(0, len(raw), 4)),
-        lambda value, room: b"".join(TAG.encode(one, None) for one in value),
-        lambda value: " ".join(tag_text(one) for one in value) or "(empty)",
-    ),
+    "UL": _number("UL", 4, "little", str),
+    "US": _number("US", 2, "little", str),
+    "AT": TAG,
     "UI": _text("UI", b"\0", even=True),
     **{vr: _text(vr, b" ", even=True) for vr in ("AE", "LO", "SH", "LT", "CS", "IS")},
 }
+MANY: dict[str, Kind] = {vr: _many(VR[vr]) for vr in ("US", "AT")}  # those that VM 1-n is used with

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dicomlab.model import Count, Field, Kind, Layout, Problem, Role, Row, Values, printable
@@ -284,6 +285,7 @@ TRANSFER_SYNTAX = _item(
     0x40, "Transfer Syntax", "PS3.8 Table 9-15",
     _uid("Transfer-syntax-name", names.IMPLICIT_VR_LITTLE_ENDIAN),
 )
+TRANSFER_SYNTAX_AC = replace(TRANSFER_SYNTAX, clause="PS3.8 Table 9-19")
 PRESENTATION_CONTEXT_RQ = _item(
     0x20, "Presentation Context", "PS3.8 Table 9-13",
     Row("Presentation-context-ID", U8, Role.IDENTIFIER, default=1, check=_context_id,
@@ -306,7 +308,7 @@ PRESENTATION_CONTEXT_AC = _item(
     Row("Transfer Syntax sub-item", ITEMS, Role.PAYLOAD,
         rule="one 40H; not significant unless Result/Reason is 0"),
     holds=(
-        Count(TRANSFER_SYNTAX, 1, 1, "transfer-syntax-count", "transfer-syntax-count"),
+        Count(TRANSFER_SYNTAX_AC, 1, 1, "transfer-syntax-count", "transfer-syntax-count"),
     ),
     tested=lambda values: values.get("Result/Reason") == 0,
 )
@@ -390,27 +392,46 @@ USER_IDENTITY_AC = _item(
 )
 
 
-def _user_information(table: str, *last: Count) -> Layout:
+_SUB_ITEMS = (
+    Count(MAXIMUM_LENGTH, 1, 1),
+    Count(IMPLEMENTATION_CLASS_UID, 1, 1),
+    Count(ASYNCHRONOUS_OPERATIONS_WINDOW, 0, 1),
+    Count(ROLE_SELECTION, 0),
+    Count(IMPLEMENTATION_VERSION_NAME, 0, 1),
+    Count(EXTENDED_NEGOTIATION, 0),
+)
+# the same rows stand in further tables for the answer
+_ANSWER_TABLES = {
+    0x51: "PS3.8 Table D.1-2",
+    0x52: "PS3.7 Table D.3-2",
+    0x53: "PS3.7 Table D.3-8",
+    0x54: "PS3.7 Table D.3-10",
+    0x55: "PS3.7 Table D.3-4",
+    0x56: "PS3.7 Table D.3-11",
+}
+
+
+def _user_information(table: str, *sub_items: Count) -> Layout:
     return _item(
         0x50, "User Information", f"PS3.8 Table {table}",
         Row("User-data sub-items", ITEMS, Role.PAYLOAD,
             rule="51H..FFH in any order; unknown ones are ignored"),
-        holds=(
-            Count(MAXIMUM_LENGTH, 1, 1),
-            Count(IMPLEMENTATION_CLASS_UID, 1, 1),
-            Count(ASYNCHRONOUS_OPERATIONS_WINDOW, 0, 1),
-            Count(ROLE_SELECTION, 0),
-            Count(IMPLEMENTATION_VERSION_NAME, 0, 1),
-            Count(EXTENDED_NEGOTIATION, 0),
-            *last,
-        ),
+        holds=sub_items,
     )
 
 
 USER_INFORMATION_RQ = _user_information(
-    "9-16", Count(COMMON_EXTENDED_NEGOTIATION, 0), Count(USER_IDENTITY_RQ, 0, 1)
+    "9-16", *_SUB_ITEMS, Count(COMMON_EXTENDED_NEGOTIATION, 0), Count(USER_IDENTITY_RQ, 0, 1)
 )
-USER_INFORMATION_AC = _user_information("9-20", Count(USER_IDENTITY_AC, 0, 1))
+USER_INFORMATION_AC = _user_information(
+    "9-20",
+    *(
+        replace(one, layout=replace(one.layout, clause=_ANSWER_TABLES[one.layout.code or 0]))
+        for one in _SUB_ITEMS
+    ),
+    Count(USER_IDENTITY_AC, 0, 1),
+)
+SECRET_ITEMS = (0x58, 0x59)  # they may hold passcodes and tickets
 
 PDV = Layout(
     "PDV", None, "PS3.8 Table 9-23",

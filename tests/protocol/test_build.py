@@ -95,6 +95,8 @@ def test_an_overridden_length_stands_while_the_others_follow(request_draft: Draf
         ("Called-AE-title", "RÖNTGEN", "D6H.*PS3.5 6.2"),
         ("Called-AE-title", "放射線", "no byte stands for.*PS3.8 Table 9-11"),
         ("Called-AE-title", 7, "takes a text"),
+        ("Called-AE-title", b"ARCHIVE", "takes a text"),
+        ("Reserved[2]", b"\0", "holds 32 bytes, 1 were given.*PS3.8 Table 9-11"),
         ("PDU-length", 9, "follows the content.*PS3.8 Table 9-11"),
         ("PDU-type", 9, "always 01H.*PS3.8 Table 9-11"),
         ("Presentation-context-ID", 2, "odd.*PS3.8 Table 9-13"),
@@ -135,6 +137,53 @@ def test_setting_a_field_takes_an_override_back(request_draft: Draft) -> None:
     request_draft.override("Called-AE-title", b"")
     request_draft["Called-AE-title"] = "ARCHIVE"
     assert codes(request_draft) == []
+
+
+def test_an_override_can_be_taken_back(request_draft: Draft) -> None:
+    before = bytes(request_draft)
+    request_draft.override("PDU-length", 9)
+    request_draft.override("PDU-length", None)
+    assert bytes(request_draft) == before
+
+
+def test_a_name_as_it_is_spelled_means_the_field_and_in_snake_case_the_item(
+    request_draft: Draft,
+) -> None:
+    request_draft.replace("Implementation-class-uid", b"1.2.9")
+    assert request_draft.pdu["Implementation-class-uid"].raw == b"1.2.9"
+    assert request_draft.pdu["implementation_class_uid"].raw == b"\x52\x00\x00\x051.2.9"
+    assert codes(request_draft) == []
+
+
+def test_a_path_may_begin_with_the_pdu_and_names_may_hold_a_slash() -> None:
+    abort = build("A-ABORT", source=2, reason_diag=6)
+    assert abort["A-ABORT/Reason/Diag."] == 6
+    assert abort.pdu["A-ABORT/Reason/Diag."].value == 6
+    accept = build("A-ASSOCIATE-AC")
+    assert accept["Presentation Context[0]/Result/Reason"] == 0
+
+
+def test_a_list_is_one_value_where_the_element_takes_many() -> None:
+    draft = build(
+        "N-GET-RQ",
+        requested_sop_class_uid="1.2",
+        requested_sop_instance_uid="1.3",
+        attribute_identifier_list=[0x00100010, 0x00100020],
+    )
+    assert draft.pdu["Attribute Identifier List"].value == (0x00100010, 0x00100020)
+    assert codes(draft) == []
+
+
+def test_a_further_pdv_belongs_to_the_same_context() -> None:
+    draft = build("C-ECHO-RQ", presentation_context_id=3)
+    draft.add("PDV", message_control_header=2, fragment=b"ab")
+    assert codes(draft) == []
+
+
+def test_nothing_is_added_where_bytes_stand_for_the_item(request_draft: Draft) -> None:
+    request_draft.replace("User Information", b"P\x00\x00\x00")
+    with pytest.raises(BuildError, match="nothing in this A-ASSOCIATE-RQ can hold"):
+        request_draft.add("User Identity Negotiation")
 
 
 def test_items_are_added_where_their_table_has_them(request_draft: Draft) -> None:

@@ -131,6 +131,25 @@ def test_codes_have_the_standards_names(tables: dict[str, Any]) -> None:
     assert results == names.CONTEXT_RESULTS
 
 
+def test_user_identity_types_and_priorities_are_named(tables: dict[str, Any]) -> None:
+    (row,) = [one for one in pdu.USER_IDENTITY_RQ.rows if one.name == "User-Identity-Type"]
+    assert set(names.USER_IDENTITY_TYPES) == {1, 2, 3, 4, 5}
+    assert row.meaning is names.USER_IDENTITY_TYPES
+    assert {one["value"]: one["name"] for one in tables["priority"]} == command.PRIORITIES
+
+
+def test_states_events_and_actions_say_what_the_table_says(tables: dict[str, Any]) -> None:
+    machine = tables["state_machine"]
+    assert {one["state"]: one["meaning"] for one in machine["states"]} == state.STATES
+    for one in machine["events"]:
+        event = state.EVENTS[one["event"]]
+        assert (event.source, event.meaning) == (one["source"], one["meaning"])
+    for one in machine["actions"]:
+        action = state.ACTIONS[one["action"]]
+        expected = (one["does"], one["artim"], one["sends"])
+        assert (action.does, action.artim, action.sends) == expected
+
+
 def test_statuses_have_the_class_of_annex_c(tables: dict[str, Any]) -> None:
     for one in tables["statuses"]["general"]:
         assert names.status_class(int(one["code"], 16)) == one["status_class"]
@@ -154,6 +173,7 @@ def test_messages_carry_the_elements_of_their_tables(tables: dict[str, Any]) -> 
         mandatory = {*row.mandatory, *command.EVERYWHERE}
         assert mandatory == {tag for tag, usage in elements.items() if usage == "M"}, one["name"]
         assert row.data_set == one["data_set"]
+        assert row.data_set_name == (one.get("data_set_name") or "Data Set")
         if not one["name"].startswith("C-CANCEL"):
             assert (row.name, row.clause) == (one["name"], one["message_table"])
 
