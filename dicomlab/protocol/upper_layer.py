@@ -27,7 +27,7 @@ from dicomlab.model import Pdu, Side
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER, Decoder
 from dicomlab.spec.pdu import ASSOCIATION_LIMIT, DATA_LIMIT, P_DATA_TF, PDUS
-from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, SENDING_EVENTS, TRANSITIONS
+from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, SENDING_EVENTS, TRANSITIONS, Outcome
 
 _ARTIM_STATES = ("Sta2", "Sta13")  # where the table lets the timer run
 
@@ -64,19 +64,21 @@ class Step:
     next: str
 
     @property
+    def outcome(self) -> Outcome | None:
+        """What the action comes to, from the table; None without an action."""
+        if self.action is None:
+            return None
+        return next(one for one in ACTIONS[self.action].outcomes if one.next == self.next)
+
+    @property
     def artim(self) -> Literal["start", "stop"] | None:
         """What the action does to the ARTIM; starting one that runs begins it anew."""
-        if self.action is None or ACTIONS[self.action].artim is None:
-            return None
-        return "start" if self.next in _ARTIM_STATES else "stop"
+        return self.outcome.artim if self.outcome is not None else None
 
     @property
     def sends(self) -> str | None:
         """The name of the PDU that the action sends."""
-        if self.action is None or (self.action == "AE-6" and self.next != "Sta13"):
-            return None
-        sends = ACTIONS[self.action].sends
-        return sends.split()[0] if sends else None
+        return self.outcome.sends if self.outcome is not None else None
 
     @property
     def closes(self) -> bool:
@@ -272,11 +274,12 @@ def _version_1(request: Pdu) -> bool:
 
 def _answer(step: Step, pdu: Pdu) -> bytes:
     """What the provider sends by itself on receipt of ``pdu``."""
-    if step.sends is None:
+    outcome = step.outcome
+    if outcome is None or outcome.sends is None:
         return b""
-    if step.sends == "A-ASSOCIATE-RJ":  # 'protocol-version-not-supported', PS3.8 Table 9-21
+    if outcome.sends == "A-ASSOCIATE-RJ":  # 'protocol-version-not-supported', PS3.8 Table 9-21
         return bytes(build("A-ASSOCIATE-RJ", result=1, source=2, reason_diag=2))
-    if step.action == "AA-1":  # as the user's own A-ABORT
+    if outcome.source == 0:  # as the user's own A-ABORT
         return bytes(build("A-ABORT", source=0, reason_diag=0))
     if step.event != "Evt19":
         reason = _UNEXPECTED

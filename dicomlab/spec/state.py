@@ -18,17 +18,30 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """To which state an action leads, and what it puts on the wire and does to the ARTIM."""
+
+    next: str
+    sends: str | None = None  # the PDU's name
+    artim: Literal["start", "stop"] | None = None  # to start one that runs begins it anew
+    source: int | None = None  # of the A-ABORT that is sent (PS3.8 Table 9-26)
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What the state machine does.
 
-    Where there are two next states, the second is AE-6's after a rejection, AR-8's for the acceptor.
+    Where there are two outcomes, the second is AE-6's after a rejection, AR-8's for the acceptor.
     """
 
     name: str
     does: str
-    next: tuple[str, ...]
-    artim: str | None = None
-    sends: str | None = None
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def next(self) -> tuple[str, ...]:
+        """The states that it leads to."""
+        return tuple(one.next for one in self.outcomes)
 
 
 STATES = {
@@ -72,34 +85,34 @@ EVENTS = {
 ACTIONS = {
     row.name: row
     for row in (
-        Action("AE-1", "start TCP connect", ("Sta4",), None, None),
-        Action("AE-2", "send A-ASSOCIATE-RQ", ("Sta5",), None, "A-ASSOCIATE-RQ"),
-        Action("AE-3", "tell the application: accepted", ("Sta6",), None, None),
-        Action("AE-4", "tell the application: rejected; close TCP", ("Sta1",), None, None),
-        Action("AE-5", "accept TCP; start ARTIM", ("Sta2",), "start", None),
-        Action("AE-6", "stop ARTIM; if the provider finds the RQ acceptable tell the application, otherwise send A-ASSOCIATE-RJ and start ARTIM", ("Sta3", "Sta13"), "stop; start when rejecting", "A-ASSOCIATE-RJ (only when rejecting)"),
-        Action("AE-7", "send A-ASSOCIATE-AC", ("Sta6",), None, "A-ASSOCIATE-AC"),
-        Action("AE-8", "send A-ASSOCIATE-RJ; start ARTIM", ("Sta13",), "start", "A-ASSOCIATE-RJ"),
-        Action("DT-1", "send P-DATA-TF", ("Sta6",), None, "P-DATA-TF"),
-        Action("DT-2", "hand P-DATA to the application", ("Sta6",), None, None),
-        Action("AR-1", "send A-RELEASE-RQ", ("Sta7",), None, "A-RELEASE-RQ"),
-        Action("AR-2", "tell the application: release wanted", ("Sta8",), None, None),
-        Action("AR-3", "tell the application: released; close TCP", ("Sta1",), None, None),
-        Action("AR-4", "send A-RELEASE-RP; start ARTIM", ("Sta13",), "start", "A-RELEASE-RP"),
-        Action("AR-5", "stop ARTIM", ("Sta1",), "stop", None),
-        Action("AR-6", "hand P-DATA to the application", ("Sta7",), None, None),
-        Action("AR-7", "send P-DATA-TF", ("Sta8",), None, "P-DATA-TF"),
-        Action("AR-8", "release collision: tell the application; requestor goes to Sta9, acceptor to Sta10", ("Sta9", "Sta10"), None, None),
-        Action("AR-9", "send A-RELEASE-RP", ("Sta11",), None, "A-RELEASE-RP"),
-        Action("AR-10", "tell the application: released", ("Sta12",), None, None),
-        Action("AA-1", "send A-ABORT with source 0 (user); start or restart ARTIM", ("Sta13",), "start/restart", "A-ABORT source 0"),
-        Action("AA-2", "stop ARTIM if running; close TCP", ("Sta1",), "stop", None),
-        Action("AA-3", "tell the application: aborted by user (source 0) or by provider (source 2); close TCP", ("Sta1",), None, None),
-        Action("AA-4", "tell the application: provider abort (connection lost)", ("Sta1",), None, None),
-        Action("AA-5", "stop ARTIM", ("Sta1",), "stop", None),
-        Action("AA-6", "ignore the PDU", ("Sta13",), None, None),
-        Action("AA-7", "send A-ABORT", ("Sta13",), None, "A-ABORT"),
-        Action("AA-8", "send A-ABORT with source 2 (provider); tell the application; start ARTIM", ("Sta13",), "start", "A-ABORT source 2"),
+        Action("AE-1", "start TCP connect", (Outcome("Sta4"),)),
+        Action("AE-2", "send A-ASSOCIATE-RQ", (Outcome("Sta5", "A-ASSOCIATE-RQ"),)),
+        Action("AE-3", "tell the application: accepted", (Outcome("Sta6"),)),
+        Action("AE-4", "tell the application: rejected; close TCP", (Outcome("Sta1"),)),
+        Action("AE-5", "accept TCP; start ARTIM", (Outcome("Sta2", artim="start"),)),
+        Action("AE-6", "stop ARTIM; if the provider finds the RQ acceptable tell the application, otherwise send A-ASSOCIATE-RJ and start ARTIM", (Outcome("Sta3", artim="stop"), Outcome("Sta13", "A-ASSOCIATE-RJ", "start"))),
+        Action("AE-7", "send A-ASSOCIATE-AC", (Outcome("Sta6", "A-ASSOCIATE-AC"),)),
+        Action("AE-8", "send A-ASSOCIATE-RJ; start ARTIM", (Outcome("Sta13", "A-ASSOCIATE-RJ", "start"),)),
+        Action("DT-1", "send P-DATA-TF", (Outcome("Sta6", "P-DATA-TF"),)),
+        Action("DT-2", "hand P-DATA to the application", (Outcome("Sta6"),)),
+        Action("AR-1", "send A-RELEASE-RQ", (Outcome("Sta7", "A-RELEASE-RQ"),)),
+        Action("AR-2", "tell the application: release wanted", (Outcome("Sta8"),)),
+        Action("AR-3", "tell the application: released; close TCP", (Outcome("Sta1"),)),
+        Action("AR-4", "send A-RELEASE-RP; start ARTIM", (Outcome("Sta13", "A-RELEASE-RP", "start"),)),
+        Action("AR-5", "stop ARTIM", (Outcome("Sta1", artim="stop"),)),
+        Action("AR-6", "hand P-DATA to the application", (Outcome("Sta7"),)),
+        Action("AR-7", "send P-DATA-TF", (Outcome("Sta8", "P-DATA-TF"),)),
+        Action("AR-8", "release collision: tell the application; requestor goes to Sta9, acceptor to Sta10", (Outcome("Sta9"), Outcome("Sta10"))),
+        Action("AR-9", "send A-RELEASE-RP", (Outcome("Sta11", "A-RELEASE-RP"),)),
+        Action("AR-10", "tell the application: released", (Outcome("Sta12"),)),
+        Action("AA-1", "send A-ABORT with source 0 (user); start or restart ARTIM", (Outcome("Sta13", "A-ABORT", "start", source=0),)),
+        Action("AA-2", "stop ARTIM if running; close TCP", (Outcome("Sta1", artim="stop"),)),
+        Action("AA-3", "tell the application: aborted by user (source 0) or by provider (source 2); close TCP", (Outcome("Sta1"),)),
+        Action("AA-4", "tell the application: provider abort (connection lost)", (Outcome("Sta1"),)),
+        Action("AA-5", "stop ARTIM", (Outcome("Sta1", artim="stop"),)),
+        Action("AA-6", "ignore the PDU", (Outcome("Sta13"),)),
+        Action("AA-7", "send A-ABORT", (Outcome("Sta13", "A-ABORT"),)),
+        Action("AA-8", "send A-ABORT with source 2 (provider); tell the application; start ARTIM", (Outcome("Sta13", "A-ABORT", "start", source=2),)),
     )
 }
 

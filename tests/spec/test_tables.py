@@ -145,9 +145,15 @@ def test_states_events_and_actions_say_what_the_table_says(tables: dict[str, Any
         event = state.EVENTS[one["event"]]
         assert (event.source, event.meaning) == (one["source"], one["meaning"])
     for one in machine["actions"]:
-        action = state.ACTIONS[one["action"]]
-        expected = (one["does"], one["artim"], one["sends"])
-        assert (action.does, action.artim, action.sends) == expected
+        action, sends = state.ACTIONS[one["action"]], one["sends"] or ""
+        assert action.does == one["does"]
+        assert {out.sends for out in action.outcomes} - {None} == set(sends.split()[:1])
+        sources = {
+            f"A-ABORT source {out.source}" for out in action.outcomes if out.source is not None
+        }
+        assert sources == ({sends} if "source" in sends else set())
+        timers = {out.artim for out in action.outcomes} - {None}
+        assert timers == {word for word in ("start", "stop") if word in (one["artim"] or "")}
 
 
 def test_statuses_have_the_class_of_annex_c(tables: dict[str, Any]) -> None:
