@@ -330,7 +330,7 @@ def _silent(field: Field) -> Field:
 
 
 def _foreign(source: Bytes, at: int) -> Field:
-    """Bytes that are no PDU: to the end, or as far as their header says if that fits."""
+    """Bytes that are no PDU: to the end, or up to the next PDU if their header leads there."""
     data, end = source.data, len(source.data)
     span = source.span(at, end)
     for code, beginnings in _PROTOCOLS:
@@ -341,11 +341,12 @@ def _foreign(source: Bytes, at: int) -> Field:
                 "Foreign bytes", at, end, finding(code, f"{what} stands here", span)
             )
     size = PDU_HEADER + int.from_bytes(data[at + 2 : at + PDU_HEADER], "big")
-    if end - at >= PDU_HEADER and data[at + 1] == 0 and size <= end - at:
-        found = finding(
-            "pdu-type-unknown", f"the PDU type is {data[at]:02X}H", source.span(at, at + 1)
-        )
-        return source.opaque("PDU of unknown type", at, at + size, found)
+    stop = at + size
+    fits = end - at >= PDU_HEADER and data[at + 1] == 0 and stop <= end
+    if fits and (stop == end or data[stop] in PDUS):
+        what = f"the PDU type is {data[at]:02X}H"
+        found = finding("pdu-type-unknown", what, source.span(at, at + 1))
+        return source.opaque("PDU of unknown type", at, stop, found)
     shown = printable(data[at : at + 16].decode("latin-1"))
     what = f"{data[at]:02X}H is no PDU type; the bytes begin with '{shown}'"
     code = "stream-misaligned" if span.start else "not-dicom-other"
