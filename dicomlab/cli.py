@@ -24,6 +24,7 @@ from dicomlab.views import contract, text
 
 BAD_ANSWER, WRONG_USE = 1, 2  # exit status; 0 is done
 TICK = 0.1  # seconds between two looks at what is new
+LAST_LINES = 100  # of what a server saw, once it is to end
 LONGEST_INPUT = 1 << 20  # bytes that `decode` and `draw` take
 FIRST_NOTEBOOK = Path("notebooks", "01-the-first-echo.ipynb")
 HEX = frozenset(b"0123456789abcdefABCDEF \t\r\n")
@@ -262,7 +263,11 @@ def _follow(server: dl.EchoSCP, end: Event) -> Iterator[LogEntry]:
     while not ended:
         ended = end.wait(TICK)
         log = server.log
-        yield from log[log.index(last) + 1 :] if last in log else log
+        fresh = log[log.index(last) + 1 :] if last in log else log
+        for entry in fresh[-LAST_LINES:] if ended else fresh:
+            yield entry
+            if end.is_set() and not ended:  # Ctrl-C does not wait until a flood is told
+                break
         last = log[-1] if log else None
 
 

@@ -50,6 +50,7 @@ class EchoSCP(Server):
         **limits: Any,
     ) -> None:
         super().__init__(**limits)
+        build("A-ASSOCIATE-RQ", called_ae_title=ae_title)  # BuildError for what is no AE title
         self.ae_title = ae_title
         self.allowed_calling_ae_titles = allowed_calling_ae_titles
         self.require_called_ae_title = require_called_ae_title
@@ -82,6 +83,8 @@ class EchoSCP(Server):
         """Result, source and reason, if there is one to reject the request."""
         called, calling = (_title(request[name]) for name in _TITLES)
         allowed = self.allowed_calling_ae_titles
+        if isinstance(allowed, str):  # one title, not its letters
+            allowed = [allowed]
         if self.associations > self.max_associations:  # this one counts already
             return _LIMIT
         if _values(request["Application-context-name"]) != [names.APPLICATION_CONTEXT]:

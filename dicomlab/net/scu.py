@@ -110,7 +110,10 @@ class SCU:
         deadline = time.monotonic() + seconds
         self.send(build("A-RELEASE-RQ"))
         while self.state != "Sta1":
-            pdu = self.receive(max(deadline - time.monotonic(), 0))
+            if time.monotonic() > deadline:
+                what = f"{self.remote} went on sending for {seconds:g} s, and did not release."
+                raise PeerError(what, _ask(self.remote), "peer-silent")
+            pdu = self.receive(max(deadline - time.monotonic(), 1e-6))
             if pdu.type == "A-ABORT":
                 what = f"{self.remote} answered the A-RELEASE-RQ with an A-ABORT."
                 raise PeerError(what, _ask(self.remote), "association-aborted")
@@ -152,8 +155,8 @@ class SCU:
         with suppress(PeerError, OSError):
             if self.state == "Sta13":
                 self._socket.shutdown(socket.SHUT_WR)
-            while self.state == "Sta13":
-                self.receive(max(deadline - time.monotonic(), 0))
+            while self.state == "Sta13" and (left := deadline - time.monotonic()) > 0:
+                self.receive(left)
         if self.state == "Sta13":
             self._layer.step("Evt18")
         self.close()

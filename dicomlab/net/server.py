@@ -74,6 +74,9 @@ class Server(ABC):
         idle_timeout: float = 60.0,
         max_associations: int = 10,
     ) -> None:
+        if not host or port not in range(65536):
+            what = f"{host!r} and {port!r} are no address and port to listen at."
+            raise DicomlabError(what, "Loopback is 127.0.0.1; port 0 takes any that is free.")
         self.artim = artim
         self.idle_timeout = idle_timeout
         self.max_associations = max_associations

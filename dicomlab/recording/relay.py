@@ -254,8 +254,9 @@ class Relay:
         for key, events in ready:
             if key.data:
                 connection, end = key.data
-                connection.serve(end, events)
-                self._settle(connection)
+                if connection in self._connections:  # not closed by its other end in this turn
+                    connection.serve(end, events)
+                    self._settle(connection)
             elif key.fileobj is self._listener:
                 self._accept()
             else:

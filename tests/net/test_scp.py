@@ -402,3 +402,33 @@ def test_it_listens_on_ipv6_loopback() -> None:
     with EchoSCP(host="::1") as scp:
         assert echo(*scp.address).ok
         assert str(scp.log[0].acceptor) == f"[::1]:{scp.port}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ae_title": "SEVENTEEN-LETTERS"},
+        {"ae_title": ""},
+        {"host": ""},
+        {"port": 65536},
+        {"port": "x"},
+    ],
+)
+def test_what_cannot_be_served_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DicomlabError) as refused:
+        EchoSCP(**wrong)
+    assert "\n" not in str(refused.value)
+
+
+def test_one_allowed_title_may_be_given_alone() -> None:
+    with EchoSCP(allowed_calling_ae_titles="CT1") as scp:
+        assert echo(*scp.address, calling_ae_title="CT1").ok
+        assert not echo(*scp.address, calling_ae_title="C").ok
+
+
+def test_to_start_twice_changes_nothing() -> None:
+    with EchoSCP() as scp:
+        address = scp.address
+        assert scp.start() is scp
+        assert scp.address == address
+        assert echo(*address).ok

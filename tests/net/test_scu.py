@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -218,3 +219,31 @@ def test_ports_that_are_none_are_refused() -> None:
 def test_every_pdu_leaves_at_once(scp: EchoSCP) -> None:
     with SCU(*scp.address) as scu:
         assert scu._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_peer_that_never_stops_does_not_hold_a_release() -> None:
+    chatter = bytes(build("P-DATA-TF", message_control_header=0, fragment=bytes(1000)))
+
+    def talk(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.settimeout(20)
+            connection.recv(1 << 16)
+            connection.sendall(bytes(build("A-ASSOCIATE-AC")))
+            while True:
+                connection.sendall(chatter)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        talker = Thread(target=talk, args=(listener,))
+        talker.start()
+        scu = SCU(*listener.getsockname(), timeout=0.5)
+        try:
+            scu.send(build("A-ASSOCIATE-RQ"))
+            scu.receive()
+            with pytest.raises(PeerError, match="went on sending") as silent:
+                scu.release()
+            assert silent.value.code == "peer-silent"
+        finally:
+            scu.close()
+            talker.join(20)
+        assert not talker.is_alive()

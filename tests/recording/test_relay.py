@@ -346,3 +346,24 @@ def test_the_file_says_that_its_headers_are_made_up_and_names_the_real_ends(
     (connection,) = capture.connections
     assert connection.requestor.port not in (one.relay.address[1], connection.acceptor.port)
     assert connection.acceptor.port == one.target.port
+
+
+def test_a_reset_in_the_middle_does_not_stop_the_relay(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        relay = Relay(Endpoint(*server.getsockname()), tmp_path / "relay.pcapng")
+        try:
+            for _ in range(20):
+                client = socket.create_connection(relay.address)
+                accepted, _ = server.accept()
+                client.sendall(b"x" * 500)
+                accepted.sendall(b"y" * 500)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
+                accepted.close()
+            with socket.create_connection(relay.address) as last:
+                accepted, _ = server.accept()
+                with accepted:
+                    last.sendall(b"still here")
+                    assert accepted.recv(100) == b"still here"
+        finally:
+            relay.stop()
