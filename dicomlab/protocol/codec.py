@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from typing import Any
+from typing import Any, SupportsBytes
 
 from dicomlab.model import Count, Field, Finding, Layout, Pdu, Role, Row, printable
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
@@ -21,6 +21,7 @@ from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, SECRET_ITEMS
 
 __all__ = ["PDU_HEADER", "Decoder", "decode", "decode_command_set", "decode_item", "finding"]
 
+Buffer = bytes | bytearray | memoryview | SupportsBytes  # a draft and a Pdu are such too
 PDU_HEADER = 6  # bytes: type, reserved, length (PS3.8 9.3.1)
 ITEM_HEADER = 4
 
@@ -34,7 +35,7 @@ _PROTOCOLS = (
 _ITEM_NAMES = {layout.code: layout.name for layout in ITEM_LAYOUTS}
 
 
-def decode(data: bytes, *, start: int = 0) -> list[Pdu]:
+def decode(data: Buffer, *, start: int = 0) -> list[Pdu]:
     """The PDUs that ``data`` holds, one after the other; ``start`` is the first byte's offset.
 
     Never raises. Bytes that are no PDU become one Pdu of type None with one leaf.
@@ -57,9 +58,10 @@ class Decoder:
     def __init__(self) -> None:
         self._begun: set[int] = set()
 
-    def decode(self, data: bytes, *, start: int = 0) -> list[Pdu]:
+    def decode(self, data: Buffer, *, start: int = 0) -> list[Pdu]:
         """The PDUs that ``data`` holds; ``start`` is the first byte's offset. Never raises."""
-        source = Bytes(bytes(memoryview(data)), start)
+        raw = bytes(data) if isinstance(data, SupportsBytes) else bytes(memoryview(data))
+        source = Bytes(raw, start)
         pdus: list[Pdu] = []
         at = 0
         while at < len(source.data):

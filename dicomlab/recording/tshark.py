@@ -236,7 +236,7 @@ def _elsewhere(target: Endpoint) -> tuple[str, str] | None:
 
 def _try_to_write(path: Path) -> None:
     try:
-        path.open("wb").close()
+        path.open("ab").close()  # what is there stays until there is something to write
     except OSError as error:
         raise CaptureError(
             f"Cannot write {printable(str(path))} ({error.strerror}).", "Choose another path."
