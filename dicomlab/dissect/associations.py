@@ -354,7 +354,7 @@ class _Conversation:
         if kind == "no-answer":
             return (finding("connect-timeout", f"{acceptor} never answers", frames=self.frames),)
         if kind == "no-data":
-            what = f"nothing was said between {self.ends['requestor']} and {acceptor}"
+            what = f"no data is seen between {self.ends['requestor']} and {acceptor}"
             return (finding("connection-unused", what, frames=self.frames),)
         return tuple(
             replace(one, sender=side, frames=self.frames)

@@ -350,7 +350,7 @@ FINDINGS: dict[str, FindingRow] = {
         "info", "The recording stopped before the association ended.",
         "Whoever records stops after the connection is closed.", "PS3.8 9.1"),
     "connection-unused": FindingRow(
-        "info", "A TCP connection was made, and not one byte went over it: a port scan, a "
-        "monitoring probe, or a caller that gave up.", "Nobody has to change anything.",
+        "info", "A TCP connection was made, and the capture shows not one byte over it: a port scan, "
+        "a monitoring probe, a caller that gave up, or a capture that ends here.", "Nobody has to change anything.",
         "RFC 9293"),
 }

@@ -807,7 +807,7 @@ def _shorten(steps: list[Step]) -> list[Step]:
 _KINDS = {
     "refused": "the connection was refused",
     "no-answer": "nobody answered",
-    "no-data": "opened and closed without data",
+    "no-data": "opened, and no data was seen",
     "tls": "TLS",
     "not-dicom": "not DICOM",
 }
