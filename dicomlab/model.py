@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +91,17 @@ class Row:
 Values = Mapping[str, Any]  # row name → value, of the rows before
 
 
+class Part(NamedTuple):
+    """A structure inside another one, as a check sees it."""
+
+    code: int | None
+    values: Values
+
+
+Place = tuple[int | None, str | None]  # (which part, which row); None: the structure itself
+Trouble = tuple[str, str, Place]  # (code of the finding, what was found, where)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Count:
     """How often an item may stand in a PDU or item, and the findings where it does not."""
@@ -115,7 +126,7 @@ class Layout:
     clause: str
     rows: tuple[Row, ...]
     holds: tuple[Count, ...] = ()  # the items that may stand inside, in their order
-    check: Callable[[Sequence[Field]], Iterator[tuple[str, str, Field | None]]] | None = None
+    check: Callable[[Values, Sequence[Part]], Iterator[Trouble]] | None = None
     overrun: str = "item-length-overrun"
     short: str = "item-length-wrong"
     long: str = "item-length-wrong"

@@ -8,12 +8,12 @@ allocated by it, and every step moves forward, so time is linear in the input.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, SupportsBytes
 
-from dicomlab.model import Count, Field, Finding, Layout, Pdu, Role, Row, printable
+from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
 from dicomlab.protocol.leaves import Bytes, blame, finding
 from dicomlab.spec.kinds import BYTES
@@ -281,8 +281,12 @@ class _Structure:
             self.at = self.end
         span = source.span(self.start, self.at)
         if layout.check is not None and not self.missing:
-            for code, what, where in layout.check(self.fields):
-                self.found.append(finding(code, what, where.span if where is not None else span))
+            parts = [one for one in self.fields if one.children]
+            seen = [Part(one.code, {c.name: c.value for c in one.children}) for one in parts]
+            for code, what, (part, row) in layout.check(self.values, seen):
+                around = self.fields if part is None else parts[part].children
+                where = span if part is None else parts[part].span
+                self.found.append(finding(code, what, _place(around, row) or where))
         name = layout.own_row.name if layout.own_row is not None else None
         own = next((one for one in self.fields if one.name == name), None)
         return Field(
@@ -299,6 +303,13 @@ class _Structure:
             code=layout.code,
             secret=own.secret if own else False,
         )
+
+
+def _place(fields: Sequence[Field], row: str | None) -> Span | None:
+    """Where the row of that name lies; the last one may go by what stands there."""
+    if row is None:
+        return None
+    return next((one.span for one in fields if one.name == row), fields[-1].span)
 
 
 def _surplus(layout: Layout, items: list[Field]) -> Iterator[Finding]:

@@ -12,7 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dicomlab.model import Count, Field, Kind, Layout, Problem, Role, Row, Values, printable
+from dicomlab.model import (
+    Count,
+    Kind,
+    Layout,
+    Part,
+    Problem,
+    Role,
+    Row,
+    Trouble,
+    Values,
+    printable,
+)
 from dicomlab.spec import names
 from dicomlab.spec.kinds import AE_TITLE, BYTES, CODE, TEXT, U8, U16, U32, UID
 
@@ -152,83 +163,72 @@ def _control_meaning(value: Any, _: Values) -> str | None:
 # --- what the fields of one structure show together ---------------------------------------------
 
 
-def _by_name(fields: Sequence[Field], name: str) -> Field | None:
-    return next((one for one in fields if one.name == name), None)
-
-
-def _items(fields: Sequence[Field]) -> list[Field]:
-    return [one for one in fields if one.children and one.code is not None]
-
-
-def _association(fields: Sequence[Field]) -> Iterator[tuple[str, str, Field | None]]:
+def _association(_: Values, items: Sequence[Part]) -> Iterator[Trouble]:
     last = 0
     seen: Counter[int] = Counter()
-    for item in _items(fields):
+    for number, item in enumerate(items):
         code = item.code or 0
         if code < last:
-            yield "item-order", f"item {code:02X}H comes after item {last:02X}H", item
+            yield "item-order", f"item {code:02X}H comes after item {last:02X}H", (number, None)
         last = max(last, code)
-        ident = _by_name(item.children, "Presentation-context-ID")
-        if ident is not None and isinstance(ident.value, int):
-            seen[ident.value] += 1
-            if seen[ident.value] > 1:
-                what = f"the presentation context ID {ident.value} is there more than once"
-                yield "context-id-duplicate", what, ident
+        ident = item.values.get("Presentation-context-ID")
+        if isinstance(ident, int):
+            seen[ident] += 1
+            if seen[ident] > 1:
+                what = f"the presentation context ID {ident} is there more than once"
+                yield "context-id-duplicate", what, (number, "Presentation-context-ID")
 
 
-def _reject(fields: Sequence[Field]) -> Iterator[tuple[str, str, Field | None]]:
-    values = {one.name: one.value for one in fields}
+def _reject(values: Values, _: Sequence[Part]) -> Iterator[Trouble]:
     result, source, reason = (values.get(n) for n in ("Result", "Source", "Reason/Diag."))
     if reason is None:  # cut short: said by the length already
         return
     if result not in names.REJECT_RESULTS or (source, reason) not in names.REJECT_REASONS:
         what = f"result {result}, source {source}, reason {reason} is not defined"
-        yield "reject-unknown-code", what, _by_name(fields, "Reason/Diag.")
+        yield "reject-unknown-code", what, (None, "Reason/Diag.")
 
 
-def _abort(fields: Sequence[Field]) -> Iterator[tuple[str, str, Field | None]]:
-    values = {one.name: one.value for one in fields}
+def _abort(values: Values, _: Sequence[Part]) -> Iterator[Trouble]:
     source, reason = values.get("Source"), values.get("Reason/Diag.")
     if reason is None:
         return
     if source not in names.ABORT_SOURCES:
-        yield "abort-reserved-code", f"source {source} is not defined", _by_name(fields, "Source")
+        yield "abort-reserved-code", f"source {source} is not defined", (None, "Source")
     elif source == 2 and (source, reason) not in names.ABORT_REASONS:
         what = f"source 2, reason {reason} is not defined"
-        yield "abort-reserved-code", what, _by_name(fields, "Reason/Diag.")
+        yield "abort-reserved-code", what, (None, "Reason/Diag.")
 
 
-def _data(fields: Sequence[Field]) -> Iterator[tuple[str, str, Field | None]]:
-    pdvs = [one for one in fields if one.name == PDV.name]
+def _data(_: Values, pdvs: Sequence[Part]) -> Iterator[Trouble]:
     if not pdvs:
-        yield "pdv-none", "there is no PDV in this P-DATA-TF", None
+        yield "pdv-none", "there is no PDV in this P-DATA-TF", (None, None)
     before: tuple[int, int] | None = None
     command_done = False
-    for pdv in pdvs:
-        values = {one.name: one.value for one in pdv.children}
-        ident, header = values.get("Presentation-context-ID"), values.get("Message Control Header")
+    for number, pdv in enumerate(pdvs):
+        ident = pdv.values.get("Presentation-context-ID")
+        header = pdv.values.get("Message Control Header")
         if not isinstance(ident, int) or not isinstance(header, int):
             continue
+        here = (number, None)
         if before is not None and ident != before[0]:
-            yield "pdv-mixed-context", f"context {before[0]} and context {ident} in one PDU", pdv
+            yield "pdv-mixed-context", f"context {before[0]} and context {ident} in one PDU", here
         elif before is not None and header & 1 and (command_done or not before[1] & 1):
-            yield "pdv-mixed-message", "a further message begins in the same PDU", pdv
+            yield "pdv-mixed-message", "a further message begins in the same PDU", here
         elif before is not None and header & 1 == before[1] & 1:
             what = f"two {'command' if header & 1 else 'data set'} fragments follow each other"
-            yield "pdv-same-type-repeated", what, pdv
+            yield "pdv-same-type-repeated", what, here
         command_done = bool(header & 1 and header & 2)
         before = (ident, header)
 
 
-def _fragment(fields: Sequence[Field]) -> Iterator[tuple[str, str, Field | None]]:
-    fragment = fields[-1]
-    if fragment.name not in ("Fragment", "Command Set"):
+def _fragment(values: Values, _: Sequence[Part]) -> Iterator[Trouble]:
+    if "Message Control Header" not in values:
         return
-    size = fragment.stop - fragment.start
+    size = values["Item-length"] - 2
     if size == 0:
-        yield "pdv-empty", "the PDV carries no fragment", fragment
+        yield "pdv-empty", "the PDV carries no fragment", (None, "Fragment")
     elif size % 2:
-        yield "pdv-odd", f"the fragment has {size} bytes", fragment
+        yield "pdv-odd", f"the fragment has {size} bytes", (None, "Fragment")
 
 
 # --- the rows -----------------------------------------------------------------------------------
