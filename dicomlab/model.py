@@ -92,10 +92,12 @@ Values = Mapping[str, Any]  # row name → value, of the rows before
 
 
 class Part(NamedTuple):
-    """A structure inside another one, as a check sees it."""
+    """A structure as values: what a check sees of it, and what reading at speed gives."""
 
+    name: str
     code: int | None
     values: Values
+    parts: tuple[Part, ...] = ()  # the structures inside
 
 
 Place = tuple[int | None, str | None]  # (which part, which row); None: the structure itself

@@ -19,7 +19,15 @@ from dicomlab.protocol.leaves import Bytes, blame, finding
 from dicomlab.spec.kinds import BYTES
 from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, SECRET_ITEMS, UNKNOWN_ITEM
 
-__all__ = ["PDU_HEADER", "Decoder", "decode", "decode_command_set", "decode_item", "finding"]
+__all__ = [
+    "PDU_HEADER",
+    "Decoder",
+    "as_part",
+    "decode",
+    "decode_command_set",
+    "decode_item",
+    "finding",
+]
 
 Buffer = bytes | bytearray | memoryview | SupportsBytes  # a draft and a Pdu are such too
 PDU_HEADER = 6  # bytes: type, reserved, length (PS3.8 9.3.1)
@@ -282,8 +290,7 @@ class _Structure:
         span = source.span(self.start, self.at)
         if layout.check is not None and not self.missing:
             parts = [one for one in self.fields if one.children]
-            seen = [Part(one.code, {c.name: c.value for c in one.children}) for one in parts]
-            for code, what, (part, row) in layout.check(self.values, seen):
+            for code, what, (part, row) in layout.check(self.values, [*map(as_part, parts)]):
                 around = self.fields if part is None else parts[part].children
                 where = span if part is None else parts[part].span
                 self.found.append(finding(code, what, _place(around, row) or where))
@@ -303,6 +310,13 @@ class _Structure:
             code=layout.code,
             secret=own.secret if own else False,
         )
+
+
+def as_part(field: Field) -> Part:
+    """A structure of the tree as values and parts."""
+    values = {one.name: one.value for one in reversed(field.children) if not one.children}
+    parts = tuple(as_part(one) for one in field.children if one.children)
+    return Part(field.name, field.code, values, parts)
 
 
 def _place(fields: Sequence[Field], row: str | None) -> Span | None:
