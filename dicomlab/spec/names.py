@@ -157,5 +157,8 @@ def status_class(status: int) -> str | None:
 
 
 def status_text(status: int) -> str | None:
-    """What a status says: its meaning where the standard shares one, else its class."""
+    """What a status says whoever sends it: its shared meaning, else its class.
+
+    ``statuses.status_text`` knows what it says in the answer of a service.
+    """
     return STATUSES.get(status) or status_class(status)
