@@ -344,22 +344,29 @@ class Pdu(Drawn):
     """
 
     type: str | None
-    root: Field
+    tree: Field | Callable[[], Field]  # in a capture it is made when somebody looks
     sender: Side | None = None
     time: int | None = None  # nanoseconds since 1970, of the last byte
     frames: tuple[int, int] | None = None
     complete: bool = True
     index: int | None = None  # its place among the PDUs of the association, from 0
+    span: Span | None = None  # where its bytes lie, if that is known without the tree
+    stated: int | None = None  # where an incomplete PDU says that it ends
+
+    @property
+    def root(self) -> Field:
+        """The PDU as a field."""
+        return self.tree if isinstance(self.tree, Field) else self.tree()
 
     @property
     def start(self) -> int:
         """Offset of the first byte."""
-        return self.root.start
+        return self.root.start if self.span is None else self.span.start
 
     @property
     def stop(self) -> int:
-        """Offset just behind the last byte."""
-        return self.root.stop
+        """Offset just behind the last byte that is there."""
+        return self.root.stop if self.span is None else self.span.stop
 
     @property
     def name(self) -> str:
@@ -369,7 +376,8 @@ class Pdu(Drawn):
     @property
     def fields(self) -> tuple[Field, ...]:
         """The fields of the PDU itself; items and PDVs have theirs inside."""
-        return self.root.children or (self.root,)
+        root = self.root
+        return root.children or (root,)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -378,7 +386,8 @@ class Pdu(Drawn):
 
     def walk(self) -> Iterator[Field]:
         """All fields, in reading order, the PDU itself left out."""
-        return (one for one in walk(self.root) if one is not self.root or not one.children)
+        root = self.root
+        return (one for one in walk(root) if one is not root or not one.children)
 
     def leaves(self) -> Iterator[Field]:
         """The leaves; they tile the PDU's bytes."""
@@ -394,7 +403,7 @@ class Pdu(Drawn):
         return self.stop - self.start
 
     def __repr__(self) -> str:
-        return f"<Pdu {self.name}, {len(self)} bytes, {len(self.findings)} findings>"
+        return f"<Pdu {self.name}, {len(self)} bytes>"
 
 
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?:id=(?P<id>\d+)|(?P<index>\d+))\])?")
@@ -535,7 +544,6 @@ class Message:
     type: str  # C-ECHO-RQ, or the Command Field in hex where it is unknown
     sender: Side
     context_id: int
-    fields: tuple[Field, ...]  # the elements of the reassembled command set
     message_id: int | None = None
     responding_to: int | None = None
     status: int | None = None
@@ -546,10 +554,16 @@ class Message:
     stop: int = 0  # behind the last PDU that carried it
     time: int | None = None  # nanoseconds since 1970, of the last byte
     complete: bool = True
-    pdus: tuple[int, ...] = ()  # the indices of the PDUs that carried it
+    pdus: Sequence[int] = ()  # the indices of the PDUs that carried it
     fragments: tuple[Span, ...] = ()  # where the command set's bytes lay, in the sender's stream
     findings: tuple[Finding, ...] = ()  # those that only the reassembled command set shows
     more: Mapping[str, Any] = field(default_factory=dict)  # further keys of the contract
+    tree: Callable[[], Field] | None = field(default=None, compare=False)  # of the command set
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The elements of the reassembled command set."""
+        return self.tree().children if self.tree is not None else ()
 
     def element(self, name: str) -> Field | None:
         """The element of that name, if the message has it."""
@@ -558,7 +572,8 @@ class Message:
 
     def spans(self, part: Field) -> tuple[Span, ...]:
         """Where the bytes of a field of the command set lay: one span, or several when cut."""
-        found, before = [], self.fields[0].start
+        found, fields = [], self.fields
+        before = fields[0].start if fields else 0
         for piece in self.fragments:
             start = max(part.start, before)
             stop = min(part.stop, before + len(piece))
@@ -581,8 +596,8 @@ class Association(Drawn):
     outcome: Outcome
     presentation_contexts: tuple[PresentationContext, ...]
     negotiation: Mapping[Side, Mapping[str, Any]]
-    pdus: tuple[Pdu, ...]
-    messages: tuple[Message, ...]
+    pdus: Sequence[Pdu]
+    messages: Sequence[Message]
     findings: tuple[Finding, ...] = ()
     missing_bytes: Mapping[Side, int] = field(default_factory=dict)
     retransmitted_segments: Mapping[Side, int] = field(default_factory=dict)
@@ -619,14 +634,14 @@ class Capture(Drawn):
     last_time: int | None
     truncated_packets: int
     damage: str | None
-    associations: tuple[Association, ...]
-    connections: tuple[Connection, ...]
+    associations: Sequence[Association]
+    connections: Sequence[Connection]
     digits: int = 9  # decimal places of the file's times
     comments: tuple[str, ...] = ()  # what the file says of itself
 
     @property
     def pdus(self) -> tuple[Pdu, ...]:
-        """The PDUs of all associations."""
+        """The PDUs of all associations: think of how many those can be."""
         return tuple(pdu for one in self.associations for pdu in one.pdus)
 
 

@@ -1,7 +1,8 @@
 """Connections to associations: who, what was agreed, what was said, how it ended.
 
 :func:`dissect` reads a capture file, :func:`from_exchange` what one end noted of its own
-conversation; from the TCP connection on, both take the same way.
+conversation; from the TCP connection on, both take the same way. What a connection held becomes one
+row, and an Association or Connection when somebody looks.
 """
 
 from __future__ import annotations
@@ -9,68 +10,77 @@ from __future__ import annotations
 import heapq
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from dicomlab.dissect.agreement import contexts, negotiation
-from dicomlab.dissect.network import ACK, FIN, RST, SYN, Network, Segment, endpoint
+from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes, Way
+from dicomlab.dissect.network import ACK, FIN, RST, SYN, Segment, endpoint
 from dicomlab.dissect.pcap import Reader, link_type_name
-from dicomlab.dissect.reading import PduReader, ReadPdu, is_certain
-from dicomlab.dissect.tcp import Connections, Ending, TcpConnection
+from dicomlab.dissect.reading import (
+    CUT,
+    FindingRow,
+    MessageRow,
+    PduRow,
+    Talk,
+)
+from dicomlab.dissect.rows import Row, Rows, Spool
+from dicomlab.dissect.tcp import Connections, Ending, Seen, TcpConnection
 from dicomlab.model import (
     Association,
     Capture,
     CaptureError,
     Connection,
     Endpoint,
+    Field,
     Finding,
     Message,
     Outcome,
+    Part,
     Pdu,
+    PresentationContext,
     Side,
     Span,
     printable,
 )
-from dicomlab.protocol.codec import decode, finding
-from dicomlab.protocol.dimse import Assembler
-from dicomlab.spec.command import BY_NAME, RESPONSE
+from dicomlab.protocol.codec import Decoder, decode, finding
+from dicomlab.protocol.dimse import indices, message
+from dicomlab.spec.findings import FINDINGS
+from dicomlab.spec.pdu import PDUS
 
-_CUT = ("pdu-truncated", "pdu-header-truncated")
-# requests that an acceptor sends as well: sub-operations and notices
-_EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-REPORT-RQ")}
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
+SORTED = 1 << 20  # PDUs of an association that are put into the order of their times
+_RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
+T = TypeVar("T")
 
 
 def dissect(path: str | os.PathLike[str]) -> Capture:
     """What a capture file (pcap or pcapng, also gzipped; ``-`` is standard input) holds.
 
-    Raises CaptureError where the file cannot be opened or is no capture. Damage further on does
-    not: all that stands before is given, and ``Capture.damage`` says where it is.
+    The file must stay as long as trees, figures and data sets are asked for: they are read from it
+    then. Raises CaptureError where the file cannot be opened or is no capture. Damage further on
+    does not: all that stands before is given, and ``Capture.damage`` says where it is.
     """
     name = os.fspath(path)
     with _opened(name) as file:
         reader = Reader(file, name)
-        network = Network()
-        dissection = _Dissection()
-        times: list[int] = []  # the first and the last
-        for packet in reader:
-            if packet.time is not None:
-                low, high = times or (packet.time, packet.time)
-                times = [min(low, packet.time), max(high, packet.time)]
-            segment = network.segment(packet.link_type, packet.data, packet.size)
-            if segment is not None:
-                dissection.connections.segment(segment, packet.time, packet.frame)
+        source = FileBytes(name, reader)
+        dissection = _Dissection(source)
+        dissection.connections.read(reader)
         dissection.connections.finish()
+    first, last = reader.times or (None, None)
     return Capture(
         file=name,
         format=reader.format,
         packets=reader.packets,
         link_types=tuple(dict.fromkeys(link_type_name(one) for one in reader.link_types)),
-        first_time=times[0] if times else None,
-        last_time=times[1] if times else None,
+        first_time=first,
+        last_time=last,
         truncated_packets=reader.truncated,
         damage=reader.damage,
         associations=dissection.associations,
@@ -104,22 +114,25 @@ def from_exchange(
     """
     ends: dict[Side, bytes] = {"requestor": b"requestor", "acceptor": b"acceptor"}
     sent: dict[Side, int] = {"requestor": 0, "acceptor": 0}
-    dissection = _Dissection((requestor, acceptor))
+    noted = {end: bytearray() for end in ends.values()}
+    dissection = _Dissection(NotedBytes(noted), (requestor, acceptor))
     times: list[int] = []
 
     def segment(sender: Side, flags: int, data: bytes = b"") -> Segment:
         other: Side = "acceptor" if sender == "requestor" else "requestor"
         one = Segment(ends[sender], ends[other], sent[sender], flags, data, len(data))
         sent[sender] = (sent[sender] + len(data) + bool(flags & (SYN | FIN))) & 0xFFFFFFFF
+        noted[ends[sender]].extend(data)
         return one
 
-    for number, (time, sender, data) in enumerate(entries):
+    for number, (time, sender, data) in enumerate(entries, 1):
+        seen = Seen(time, number, 0)
         if not times:
-            dissection.connections.segment(segment("requestor", SYN), time, number)
-            dissection.connections.segment(segment("acceptor", SYN | ACK), time, number)
+            dissection.connections.segment(segment("requestor", SYN), seen)
+            dissection.connections.segment(segment("acceptor", SYN | ACK), seen)
         times.append(time)
         flags = RST if data is None else ACK if data else FIN
-        dissection.connections.segment(segment(sender, flags, data or b""), time, number)
+        dissection.connections.segment(segment(sender, flags, data or b""), seen)
     dissection.connections.finish()
     return Capture(
         file="",
@@ -136,42 +149,110 @@ def from_exchange(
 
 
 class _Dissection:
-    """Makes an Association, or a Connection, of every TCP connection that has ended."""
+    """Makes a row of every TCP connection that has ended."""
 
-    def __init__(self, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
+    def __init__(self, source: Bytes, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
         self.connections = Connections(self._opened, self._closed)
+        self._source = source
         self._ends = ends
-        self._readers: dict[int, tuple[PduReader, PduReader]] = {}
-        self._done: dict[int, Association | Connection] = {}
+        self._spool = Spool()
+        self._talks: dict[int, Talk] = {}
+        self._associations = _Found(self._spool)
+        self._others = _Found(self._spool)
 
     @property
-    def associations(self) -> tuple[Association, ...]:
+    def associations(self) -> Sequence[Association]:
         """Those found, in the order of their connections."""
-        return tuple(one for one in self._in_order() if isinstance(one, Association))
+        make = _Association(self._source, self._spool, with_frames=self._ends is None)
+        return _Table(self._associations.rows, make, self._associations.order())
 
     @property
-    def without_association(self) -> tuple[Connection, ...]:
+    def without_association(self) -> Sequence[Connection]:
         """The other TCP connections."""
-        return tuple(one for one in self._in_order() if isinstance(one, Connection))
+        return _Table(self._others.rows, _connection, self._others.order())
 
-    def _in_order(self) -> Iterator[Association | Connection]:
-        return (self._done[number] for number in sorted(self._done))
-
-    def _opened(self, connection: TcpConnection) -> tuple[PduReader, PduReader]:
-        readers = self._readers[connection.number] = PduReader(), PduReader()
-        return readers
+    def _opened(self, connection: TcpConnection) -> Any:
+        talk = self._talks[connection.number] = Talk(self._spool)
+        return talk.readers
 
     def _closed(self, connection: TcpConnection) -> None:
-        readers = self._readers.pop(connection.number)
-        for reader in readers:
-            reader.finish()
+        talk = self._talks.pop(connection.number)
+        for reader, stream in zip(talk.readers, connection.streams, strict=True):
+            reader.finish(stream.offset, stream.seen)
+        talk.end_messages(all_of_them=True)
         ends = self._ends or (endpoint(connection.ends[0]), endpoint(connection.ends[1]))
-        conversation = _Conversation(connection, readers, ends, with_frames=self._ends is None)
-        self._done[connection.number] = (
-            conversation.association()
-            if conversation.is_association()
-            else conversation.connection_alone()
-        )
+        conversation = _Conversation(connection, talk, ends, with_frames=self._ends is None)
+        if conversation.is_association():
+            self._associations.add(connection.number, conversation.association(self._spool))
+        else:
+            self._others.add(connection.number, conversation.connection_alone())
+
+
+class _Found:
+    """Rows of connections in the order in which those ended."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.rows = Rows(spool)
+        self._numbers = array("q")
+
+    def add(self, number: int, row: Row) -> None:
+        self.rows.append(row)
+        self._numbers.append(number)
+
+    def order(self) -> array[int]:
+        """The index of each row, in the order of the connections' numbers."""
+        return array("q", sorted(range(len(self._numbers)), key=self._numbers.__getitem__))
+
+
+class _Table(Sequence[T], Generic[T]):
+    """Values that are made of rows when somebody looks."""
+
+    def __init__(
+        self, rows: Rows, make: Callable[[int, Row], T], order: Sequence[int] | None = None
+    ) -> None:
+        self._rows = rows
+        self._make = make
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        if isinstance(index, slice):
+            return tuple(self[one] for one in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        row = self._rows[number if self._order is None else self._order[number]]
+        return self._make(number, row)
+
+    def __iter__(self) -> Iterator[T]:
+        if self._order is None:
+            for number, row in enumerate(self._rows):
+                yield self._make(number, row)
+        else:
+            for number, at in enumerate(self._order):
+                yield self._make(number, self._rows[at])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_same, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:3]))
+        return f"[{shown}{', …' if len(self) > 3 else ''}]"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other)
+
+
+# --- one connection, once it has ended --------------------------------------------------------
 
 
 class _Conversation:
@@ -180,121 +261,103 @@ class _Conversation:
     def __init__(
         self,
         connection: TcpConnection,
-        readers: tuple[PduReader, PduReader],
+        talk: Talk,
         ends: tuple[Endpoint, Endpoint],
         *,
         with_frames: bool,
     ) -> None:
         self.connection = connection
+        self.talk = talk
         self.frames = (connection.first_frame, connection.last_frame) if with_frames else None
-        self.readers = readers
-        first = _requestor(connection, readers, ends)
+        self.first = _requestor(connection, talk, ends)
         self.sides: tuple[Side, Side] = (
-            ("requestor", "acceptor") if first == 0 else ("acceptor", "requestor")
+            ("requestor", "acceptor") if self.first == 0 else ("acceptor", "requestor")
         )
-        self.index: dict[Side, int] = {"requestor": first, "acceptor": 1 - first}
+        self.index: dict[Side, int] = {"requestor": self.first, "acceptor": 1 - self.first}
         self.ends: dict[Side, Endpoint] = {
             side: ends[number] for side, number in self.index.items()
         }
 
     def is_association(self) -> bool:
         """An A-ASSOCIATE-RQ or -AC was seen; or else PDUs, and nothing that is none."""
-        read = [one.pdu for reader in self.readers for one in reader.pdus]
-        if any(_opens_association(pdu) for pdu in read):
+        if self.talk.opened:
             return True
-        strange = any(reader.foreign for reader in self.readers)
-        return not strange and any(is_certain(pdu) for pdu in read)
+        strange = any(reader.foreign for reader in self.talk.readers)
+        return not strange and self.talk.certain
 
-    def association(self) -> Association:
+    def association(self, spool: Spool) -> Row:
         """The conversation as an association."""
-        pdus = self._pdus()
-        request = _first(pdus, "A-ASSOCIATE-RQ")
-        accept = _first(pdus, "A-ASSOCIATE-AC")
-        messages = _messages(pdus)
-        outcome = self._outcome(pdus)
-        opening = request or accept
-        return Association(
-            connection=self.connection.number,
-            requestor=self.ends["requestor"],
-            acceptor=self.ends["acceptor"],
-            calling_ae_title=_title(request, "Calling-AE-title"),
-            called_ae_title=_title(request, "Called-AE-title"),
-            application_context=_application_context(opening),
-            outcome=outcome,
-            presentation_contexts=contexts(request, accept),
-            negotiation={"requestor": negotiation(request), "acceptor": negotiation(accept)},
-            pdus=pdus,
-            messages=messages,
-            findings=(
-                *self._file_findings(outcome),
-                *self._pdu_findings(pdus),
-                *_message_findings(pdus, messages),
+        talk, connection = self.talk, self.connection
+        request = talk.request[1] if talk.request else None
+        accept = talk.accept[1] if talk.accept else None
+        if talk.shuffled and len(talk.pdus) <= SORTED:
+            _put_in_order(talk, spool)
+        outcome = self._outcome()
+        return (
+            connection.number,
+            self.first,
+            *(_plain_end(self.ends[side]) for side in self.index),
+            _title(request, "Calling-AE-title"),
+            _title(request, "Called-AE-title"),
+            _application_context(request or accept),
+            outcome,
+            tuple(map(_plain_context, contexts(request, accept))),
+            (negotiation(request), negotiation(accept)),
+            talk.pdus.put_away(),
+            talk.messages.put_away(),
+            tuple(map(tuple, self._findings(outcome))),
+            tuple(
+                (self._each(what)["requestor"], self._each(what)["acceptor"])
+                for what in ("missing", "retransmitted", "early")
             ),
-            missing_bytes=self._each("missing"),
-            retransmitted_segments=self._each("retransmitted"),
-            out_of_order_segments=self._each("early"),
-            start_time=self.connection.start_time,
-            stop_time=self.connection.stop_time,
+            connection.start_time,
+            connection.stop_time,
+            connection.ends,
+            tuple(stream.begins or 0 for stream in connection.streams),
         )
 
-    def connection_alone(self) -> Connection:
+    def connection_alone(self) -> Row:
         """The conversation, which is no association."""
         kind = self._kind()
-        return Connection(
-            connection=self.connection.number,
-            requestor=self.ends["requestor"],
-            acceptor=self.ends["acceptor"],
-            kind=kind,
-            bytes=self._each("bytes"),
-            findings=self._findings_alone(kind),
+        captured = self._each("captured")
+        return (
+            self.connection.number,
+            self.first,
+            *(_plain_end(self.ends[side]) for side in self.index),
+            kind,
+            (captured["requestor"], captured["acceptor"]),
+            tuple(tuple(self._row(one, None)) for one in self._findings_alone(kind)),
         )
 
     def _each(self, what: str) -> Mapping[Side, int]:
         streams = self.connection.streams
         return {side: getattr(streams[number], what) for side, number in self.index.items()}
 
-    # --- PDUs and their end -------------------------------------------------------------------
+    def _row(self, found: Finding, side: Side | None) -> FindingRow:
+        sender = side or found.sender
+        return FindingRow.of(found, None if sender is None else self.index[sender], self.frames)
 
-    def _pdus(self) -> tuple[Pdu, ...]:
-        """The PDUs of both directions by the time at which they were whole."""
+    # --- how it ended -------------------------------------------------------------------------
 
-        def key(item: tuple[Side, ReadPdu]) -> tuple[int, int]:
-            read = item[1]
-            return (read.time if read.time is not None else read.frames[1], read.frames[1])
-
-        directions = (
-            [(side, read) for read in reader.pdus]
-            for side, reader in zip(self.sides, self.readers, strict=True)
-        )
-        return tuple(
-            replace(
-                read.pdu,
-                sender=side,
-                time=read.time,
-                index=index,
-                complete=read.pdu.complete and not read.hole,
-                frames=read.frames if self.frames else None,
-            )
-            for index, (side, read) in enumerate(heapq.merge(*directions, key=key))
-        )
-
-    def _outcome(self, pdus: Sequence[Pdu]) -> Outcome:
+    def _outcome(self) -> Row:
         asked: Side | None = None  # who asked for the release
-        for pdu in pdus:
-            if pdu.type == "A-ASSOCIATE-RJ":
-                return _ended("rejected", pdu)
-            if pdu.type == "A-ABORT":
-                return _ended("aborted", pdu)
-            if pdu.type == "A-RELEASE-RQ":
-                asked = asked or pdu.sender
-            if pdu.type == "A-RELEASE-RP":
-                return Outcome("released", asked or _opposite(pdu.sender))
+        for one in sorted(self.talk.closings):
+            sender = self.sides[one.side]
+            if one.code == _RJ:
+                return "rejected", sender, *one.values
+            if one.code == _ABORT:
+                return "aborted", sender, *one.values
+            if one.code == _RELEASE_RQ:
+                asked = asked or sender
+            if one.code == _RELEASE_RP:
+                return "released", asked or _opposite(sender), None, None, None
         end = self._first_ending()
-        answered = any(pdu.type != "A-ASSOCIATE-RQ" for pdu in pdus)
+        answered = any(row[1] != _RQ for row in self.talk.pdus)
         awaited = _opposite(asked) if asked or not answered else None
         if end is None or self._unseen() or (awaited and self._each("missing")[awaited]):
-            return Outcome("capture-ends")  # the answer may be among the missing bytes
-        return Outcome("closed-without-release" if answered else "unanswered", self.sides[end.side])
+            return "capture-ends", None, None, None, None  # it may be among the missing bytes
+        ended = "closed-without-release" if answered else "unanswered"
+        return ended, self.sides[end.side], None, None, None
 
     def _first_ending(self) -> Ending | None:
         endings = self.connection.endings
@@ -304,78 +367,62 @@ class _Conversation:
         """The side that must have spoken, and of which the capture has no packet."""
         for side, number in self.index.items():
             streams = self.connection.streams
-            if not streams[number].packets and streams[1 - number].bytes:
+            if not streams[number].packets and streams[1 - number].captured:
                 return side
         return None
 
     # --- findings -----------------------------------------------------------------------------
 
-    def _file_findings(self, outcome: Outcome) -> Iterator[Finding]:
+    def _findings(self, outcome: Row) -> Iterator[FindingRow]:
+        yield from (self._row(one, None) for one in self._file_findings(outcome))
+        ended = bool(self.connection.endings)
+        for row in (*self.talk.findings, *self.talk.more()):
+            # that a PDU is cut is the sender's matter only if the sender did it
+            whole = ended and row.side is not None and not self.talk.readers[row.side].missing
+            if whole or row.code not in CUT:
+                yield row if self.frames else row._replace(first=None, last=None)
+
+    def _file_findings(self, outcome: Row) -> Iterator[Finding]:
         """What the recording lacks, and how it shows."""
         unseen = self._unseen()
         if unseen:
-            yield finding(
-                "capture-one-way", f"no packet of the {unseen} is there", frames=self.frames
-            )
+            yield finding("capture-one-way", f"no packet of the {unseen} is there")
         for side, number in self.index.items():
-            stream, reader = self.connection.streams[number], self.readers[number]
-            where: dict[str, Any] = {"sender": side, "frames": self.frames}
-            if stream.bytes and not stream.with_syn:
-                yield finding(
-                    "capture-begins-late", f"the first bytes of the {side} are not there", **where
-                )
+            stream, reader = self.connection.streams[number], self.talk.readers[number]
+            if stream.captured and not stream.with_syn:
+                what = f"the first bytes of the {side} are not there"
+                yield finding("capture-begins-late", what, sender=side)
             if reader.missing:
                 what = f"{stream.missing:,} bytes of the {side} are not in the capture"
                 what += f", in {reader.gaps:,} places" if reader.gaps > 1 else ""
-                yield finding("capture-gap", what, reader.missing, **where)
+                yield finding("capture-gap", what, reader.missing, sender=side)
             if reader.skipped:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
-                yield finding("capture-bytes-unread", what, **where)
-        if outcome.ended == "capture-ends":
-            yield finding(
-                "capture-ends-early",
-                "the capture shows no end of the association",
-                frames=self.frames,
-            )
+                yield finding("capture-bytes-unread", what, sender=side)
+        if outcome[0] == "capture-ends":
+            yield finding("capture-ends-early", "the capture shows no end of the association")
 
-    def _pdu_findings(self, pdus: Sequence[Pdu]) -> Iterator[Finding]:
-        """What the PDUs show; that one is cut is the sender's matter only if the sender did it."""
-        ended = bool(self.connection.endings)
-        for pdu in pdus:
-            whole = ended and pdu.sender and not self.readers[self.index[pdu.sender]].missing
-            for one in pdu.findings:
-                if whole or one.code not in _CUT:
-                    yield replace(one, sender=pdu.sender, frames=pdu.frames)
-
-    def _findings_alone(self, kind: Kind) -> tuple[Finding, ...]:
+    def _findings_alone(self, kind: Kind) -> Iterator[Finding]:
         acceptor = self.ends["acceptor"]
         if kind == "refused":
-            return (finding("connection-refused", f"{acceptor} refuses", frames=self.frames),)
-        if kind == "no-answer":
-            return (finding("connect-timeout", f"{acceptor} never answers", frames=self.frames),)
-        if kind == "no-data":
+            yield finding("connection-refused", f"{acceptor} refuses")
+        elif kind == "no-answer":
+            yield finding("connect-timeout", f"{acceptor} never answers")
+        elif kind == "no-data":
             what = f"no data is seen between {self.ends['requestor']} and {acceptor}"
-            return (finding("connection-unused", what, frames=self.frames),)
-        return tuple(
-            replace(one, sender=side, frames=self.frames)
-            for side, reader in zip(self.sides, self.readers, strict=True)
-            for pdu in decode(reader.beginning)[:1]
-            for one in pdu.findings
-            if one.code.startswith("not-dicom")
-        )
+            yield finding("connection-unused", what)
+        else:
+            for side, reader in zip(self.sides, self.talk.readers, strict=True):
+                for code, what, span in _foreign(reader.beginning):
+                    yield finding(code, what, span, sender=side)
 
     def _kind(self) -> Kind:
         requestor, acceptor = (self.connection.streams[n] for n in self.index.values())
-        beginnings = [reader.beginning for reader in self.readers if reader.beginning]
+        beginnings = [reader.beginning for reader in self.talk.readers if reader.beginning]
         if beginnings:
-            tls = any(
-                one.code == "not-dicom-tls"
-                for beginning in beginnings
-                for pdu in decode(beginning)[:1]
-                for one in pdu.findings
-            )
+            tls = any(one[0] == "not-dicom-tls" for each in beginnings for one in _foreign(each))
             return "tls" if tls else "not-dicom"
-        if requestor.bytes or acceptor.bytes or acceptor.with_syn or not requestor.with_syn:
+        if requestor.captured or acceptor.captured or acceptor.with_syn or not requestor.with_syn:
             return "no-data"
         refusals = [e for e in self.connection.endings if self.sides[e.side] == "acceptor"]
         if any(one.kind == "RST" for one in refusals):
@@ -383,109 +430,223 @@ class _Conversation:
         return "no-data" if acceptor.packets else "no-answer"
 
 
-def _requestor(
-    connection: TcpConnection,
-    readers: tuple[PduReader, PduReader],
-    ends: tuple[Endpoint, Endpoint],
-) -> int:
+def _foreign(beginning: bytes) -> Iterator[tuple[str, str, Span | None]]:
+    """What the first bytes of a direction are, where they are no PDU."""
+    for pdu in decode(beginning)[:1]:
+        for one in pdu.findings:
+            if one.code.startswith("not-dicom"):
+                yield one.code, one.what, one.span
+
+
+def _requestor(connection: TcpConnection, talk: Talk, ends: tuple[Endpoint, Endpoint]) -> int:
     """Which side is the requestor: by A-ASSOCIATE, else SYN, else by what it asks, else ports."""
-    types = [{one.pdu.type for one in reader.pdus} for reader in readers]
-    for side in (0, 1):
-        if "A-ASSOCIATE-RQ" in types[side]:
-            return side
-        if types[side] & {"A-ASSOCIATE-AC", "A-ASSOCIATE-RJ"}:
-            return 1 - side
+    if talk.request is not None:
+        return talk.request[0]
+    if talk.answerer is not None:
+        return 1 - talk.answerer
     if any(stream.with_syn for stream in connection.streams):
         return 0
-    evidence = (one for side in (0, 1) for one in _asks(readers[side], side))
-    by_port = 0 if ends[0].port >= ends[1].port else 1
-    return min(evidence, default=(0, by_port))[1]
+    if talk.asked is not None:
+        return talk.asked[1]
+    return 0 if ends[0].port >= ends[1].port else 1
 
 
-def _asks(reader: PduReader, side: int) -> Iterator[tuple[int, int]]:
-    """What in a side's PDUs tells of the requestor: how weak it is, and who that would be."""
-    for one in reader.pdus:
-        if one.pdu.type == "A-RELEASE-RQ":
-            yield 0, side
-        for field in one.pdu.walk():
-            if field.name == "Command Field" and isinstance(field.value, int):
-                weak = field.value & ~RESPONSE in _EITHER_WAY
-                yield 1 + weak, 1 - side if field.value & RESPONSE else side
+def _put_in_order(talk: Talk, spool: Spool) -> None:
+    """Sort PDUs by the time at which they were whole; each direction keeps its order."""
+
+    def key(item: tuple[int, PduRow]) -> tuple[int, int]:
+        row = item[1]
+        return (row.time if row.time is not None else row.last, row.last)
+
+    def of(side: int) -> Iterator[tuple[int, PduRow]]:
+        numbered = enumerate(map(PduRow._make, talk.pdus))
+        return ((number, row) for number, row in numbered if row.side == side)
+
+    places = array("q", bytes(8 * len(talk.pdus)))
+    ordered = Rows(spool)
+    for number, (before, row) in enumerate(heapq.merge(of(0), of(1), key=key)):
+        places[before] = number
+        ordered.append(tuple(row))
+    talk.pdus = ordered
+    talk.closings = [one._replace(pdu=places[one.pdu]) for one in talk.closings]
+    messages = [_moved(MessageRow._make(row), places) for row in talk.messages]
+    messages.sort(key=lambda one: one.commanded)
+    talk.messages = Rows(spool, map(tuple, messages))
 
 
-def _opens_association(pdu: Pdu) -> bool:
-    """Whether this is an A-ASSOCIATE-RQ or -AC, be it a bad one."""
-    if pdu.type not in ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC"):
-        return False
-    return any(
-        (one.name == "Protocol-version" and one.value == 1) or one.name == "Application Context"
-        for one in pdu.fields
-    )
+def _moved(row: MessageRow, places: Sequence[int]) -> MessageRow:
+    """The row with the new indices of its PDUs."""
+    runs: list[int] = []
+    for index in sorted(places[one] for one in indices(row.pdus)):
+        if runs and index == runs[-1] + 1:
+            runs[-1] = index
+        else:
+            runs += [index, index]
+    commanded = places[row.commanded[0]], row.commanded[1]
+    return row._replace(pdus=tuple(runs), commanded=commanded)
 
 
-def _messages(pdus: Sequence[Pdu]) -> tuple[Message, ...]:
-    """The DIMSE messages, in the order in which their command sets were complete."""
-    assemblers: dict[Side, Assembler] = {
-        "requestor": Assembler("requestor"),
-        "acceptor": Assembler("acceptor"),
-    }
-    messages = [
-        message
-        for pdu in pdus
-        if pdu.type == "P-DATA-TF" and pdu.sender is not None
-        for message in assemblers[pdu.sender].feed(pdu)
-    ]
-    messages += [message for one in assemblers.values() for message in one.rest()]
-
-    def commanded(message: Message) -> tuple[int, int]:
-        """The PDU in which the command set ended, and the place there."""
-        end = message.fragments[-1].stop if message.fragments else message.start
-        carriers = (n for n in message.pdus if pdus[n].stop >= end)
-        return next(carriers, message.pdus[-1]), end
-
-    return tuple(
-        replace(one, complete=False) if not all(pdus[n].complete for n in one.pdus) else one
-        for one in sorted(messages, key=commanded)
-    )
+def _plain_end(end: Endpoint) -> Row:
+    return end.address, end.port
 
 
-def _message_findings(pdus: Sequence[Pdu], messages: Sequence[Message]) -> Iterator[Finding]:
-    for message in messages:
-        if message.findings:
-            carriers = [pdus[n].frames for n in message.pdus]
-            known = [frames for frames in carriers if frames is not None]
-            frames = (known[0][0], known[-1][1]) if known else None
-            span = Span(message.start, message.stop)
-            for one in message.findings:
-                yield replace(one, sender=message.sender, frames=frames, span=span)
+def _plain_context(one: PresentationContext) -> Row:
+    return one.id, one.abstract_syntax, one.proposed, one.result, one.accepted
 
 
-def _first(pdus: Iterable[Pdu], kind: str) -> Pdu | None:
-    return next((pdu for pdu in pdus if pdu.type == kind), None)
-
-
-def _value(pdu: Pdu, name: str) -> Any:
-    return next((one.value for one in pdu.fields if one.name == name), None)
-
-
-def _title(request: Pdu | None, name: str) -> str | None:
-    value = _value(request, name) if request is not None else None
+def _title(request: Part | None, name: str) -> str | None:
+    value = request.values.get(name) if request is not None else None
     return value.strip(" \0") if isinstance(value, str) else None
 
 
-def _application_context(pdu: Pdu | None) -> str | None:
-    for one in pdu.walk() if pdu is not None else ():
-        if one.name == "Application-context-name" and isinstance(one.value, str):
-            return one.value.rstrip(" \0")
+def _application_context(part: Part | None) -> str | None:
+    for one in part.parts if part is not None else ():
+        value = one.values.get("Application-context-name")
+        if isinstance(value, str):
+            return value.rstrip(" \0")
     return None
-
-
-def _ended(how: Literal["rejected", "aborted"], pdu: Pdu) -> Outcome:
-    """The outcome that an A-ASSOCIATE-RJ or A-ABORT says."""
-    values = (_value(pdu, name) for name in ("Result", "Source", "Reason/Diag."))
-    result, source, reason = (one if isinstance(one, int) else None for one in values)
-    return Outcome(how, pdu.sender, result, source, reason)
 
 
 def _opposite(side: Side | None) -> Side:
     return "requestor" if side == "acceptor" else "acceptor"
+
+
+# --- rows to values ---------------------------------------------------------------------------
+
+
+class _Association:
+    """Makes an association of its row."""
+
+    def __init__(self, source: Bytes, spool: Spool, *, with_frames: bool) -> None:
+        self._source = source
+        self._spool = spool
+        self._with_frames = with_frames
+
+    def __call__(self, _: int, row: Row) -> Association:
+        (
+            number, first, requestor, acceptor, calling, called, application_context, outcome,
+            contexts_, negotiated, pdus, messages, findings, counts, start, stop, ends, begins,
+        ) = row  # fmt: skip
+        sides: tuple[Side, Side] = (
+            ("requestor", "acceptor") if first == 0 else ("acceptor", "requestor")
+        )
+        ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
+        make_pdu = _Pdu(self._source, sides, ways, with_frames=self._with_frames)
+        missing, retransmitted, early = map(_by_side, counts)
+        return Association(
+            connection=number,
+            requestor=Endpoint(*requestor),
+            acceptor=Endpoint(*acceptor),
+            calling_ae_title=calling,
+            called_ae_title=called,
+            application_context=application_context,
+            outcome=Outcome(*outcome),
+            presentation_contexts=tuple(PresentationContext(*one) for one in contexts_),
+            negotiation={"requestor": negotiated[0], "acceptor": negotiated[1]},
+            pdus=_Table(Rows.of(self._spool, pdus), make_pdu),
+            messages=_Table(Rows.of(self._spool, messages), partial(_message, sides)),
+            findings=tuple(_finding(one, sides) for one in findings),
+            missing_bytes=missing,
+            retransmitted_segments=retransmitted,
+            out_of_order_segments=early,
+            start_time=start,
+            stop_time=stop,
+        )
+
+
+class _Pdu:
+    """Makes the PDUs of an association of their rows."""
+
+    def __init__(
+        self,
+        source: Bytes,
+        sides: tuple[Side, Side],
+        ways: tuple[Way, Way],
+        *,
+        with_frames: bool,
+    ) -> None:
+        self._source = source
+        self._sides = sides
+        self._ways = ways
+        self._with_frames = with_frames
+
+    def __call__(self, index: int, row: Row) -> Pdu:
+        side, code, start, stop, stated, first, last, time, complete, _, _ = row
+        return Pdu(
+            PDUS[code].name if code else None,
+            _Tree(self._source, self._ways[side], row),
+            self._sides[side],
+            time,
+            (first, last) if self._with_frames else None,
+            complete,
+            index,
+            Span(start, stop),
+            stated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """How the PDU of a row becomes a field: its bytes are looked up and decoded when asked for."""
+
+    source: Bytes
+    way: Way
+    row: Row
+
+    def __call__(self) -> Field:
+        one = PduRow._make(self.row)
+        packets = one.last - one.first
+        data = self.source.read(self.way, one.start, one.stop, one.place, packets)
+        return Decoder(one.begun).decode(data, start=one.start)[0].root
+
+
+def _message(sides: tuple[Side, Side], _: int, row: Row) -> Message:
+    one = MessageRow._make(row)
+    return message(
+        sides[one.side],
+        one.values,
+        one.command,
+        one.spans,
+        context_id=one.context_id,
+        dataset_bytes=one.dataset_bytes,
+        start=one.start,
+        stop=one.stop,
+        time=one.time,
+        complete=one.complete,
+        pdus=indices(one.pdus),
+    )
+
+
+def _finding(row: Row, sides: tuple[Side, Side]) -> Finding:
+    code, what, side, start, stop, first, last, clause = row
+    known = FINDINGS[code]
+    return Finding(
+        code,
+        known.severity,
+        what,
+        known.why,
+        known.remedy,
+        clause,
+        None if start is None else Span(start, stop),
+        None if side is None else sides[side],
+        None if first is None else (first, last),
+    )
+
+
+def _by_side(values: tuple[int, int]) -> Mapping[Side, int]:
+    return {"requestor": values[0], "acceptor": values[1]}
+
+
+def _connection(_: int, row: Row) -> Connection:
+    number, first, requestor, acceptor, kind, captured, findings = row
+    sides: tuple[Side, Side] = (
+        ("requestor", "acceptor") if first == 0 else ("acceptor", "requestor")
+    )
+    return Connection(
+        connection=number,
+        requestor=Endpoint(*requestor),
+        acceptor=Endpoint(*acceptor),
+        kind=kind,
+        bytes=_by_side(captured),
+        findings=tuple(_finding(one, sides) for one in findings),
+    )

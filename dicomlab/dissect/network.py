@@ -7,9 +7,13 @@ after the capture has seen the packet).
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from mmap import mmap
+from typing import Any, NamedTuple
 
 from dicomlab.dissect import pcap
 from dicomlab.model import Endpoint
@@ -22,8 +26,10 @@ _EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobi
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _VXLAN_PORT = 4789
 _LARGEST_DATAGRAM = 1 << 17  # bytes of fragments that are kept; overlap counts twice
+_RAW_TYPES = (pcap.RAW, pcap.RAW_BSD, pcap.RAW_OPENBSD, pcap.IPV4, pcap.IPV6)
 _DEEPEST = 8  # tunnels in tunnels, tags behind tags
 
+Buffer = bytes | mmap
 End = bytes  # address and port of one end of a connection, as they stand in the packet
 
 
@@ -36,6 +42,7 @@ class Segment(NamedTuple):
     flags: int
     data: bytes  # as much as was captured
     size: int  # bytes of data on the wire
+    place: int = 0  # in the file, of the first packet that carried it
 
 
 def endpoint(end: End) -> Endpoint:
@@ -44,13 +51,40 @@ def endpoint(end: End) -> Endpoint:
     return Endpoint(str(address), int.from_bytes(end[-2:], "big"))
 
 
+# Ethernet, IPv4 and TCP as nearly all packets have them: what they begin with up to the first byte
+# of the IP header, total length, fragment, protocol, both ends, sequence number, data offset, flags
+_USUAL = "xH2xHxB2x12sI4xBB"
+_NEVER = 1 << 62
+Lane = tuple[bytes, Callable[[Buffer, int], tuple[Any, ...]], int, int]
+
+
+@cache
+def lane(link_type: int) -> Lane:
+    """How the usual packet of a link type is read at once.
+
+    Gives what it begins with (the first value that is unpacked), how its headers are unpacked, how
+    many bytes it has at least, and how many lie before its IP header.
+    """
+    skipped, beginning, before_ip = {
+        pcap.ETHERNET: (12, b"\x08\x00\x45", 14),
+        pcap.LINUX_SLL: (14, b"\x08\x00\x45", 16),
+        pcap.LINUX_SLL2: (20, b"\x45", 20),
+        pcap.NULL: (4, b"\x45", 4),
+        pcap.LOOP: (4, b"\x45", 4),
+        **dict.fromkeys(_RAW_TYPES, (0, b"\x45", 0)),
+    }.get(link_type, (0, b"", _NEVER))
+    unpack = struct.Struct(f">{skipped}x{len(beginning)}s{_USUAL}").unpack_from
+    return beginning, unpack, before_ip + 40, before_ip
+
+
 class _Part:
     """What is left of a packet behind the headers read so far: ``data[at:stop]``."""
 
-    __slots__ = ("at", "data", "stop", "wire")
+    __slots__ = ("at", "data", "place", "stop", "wire")
 
-    def __init__(self, data: bytes, wire: int) -> None:
+    def __init__(self, data: bytes, wire: int, place: int = 0) -> None:
         self.data = data
+        self.place = place
         self.at = 0
         self.stop = len(data)
         self.wire = max(wire, len(data))  # bytes that were left on the wire
@@ -79,6 +113,7 @@ class _Part:
 class _Datagram:
     """An IP datagram of which fragments have come."""
 
+    place: int  # of the first one
     pieces: dict[int, bytes] = field(default_factory=dict)  # by offset
     there: int = 0
     size: int | None = None  # known from the last fragment
@@ -108,9 +143,9 @@ class Network:
     def __init__(self) -> None:
         self._datagrams: dict[bytes, _Datagram] = {}
 
-    def segment(self, link_type: int, data: bytes, size: int) -> Segment | None:
+    def segment(self, link_type: int, data: bytes, size: int, place: int = 0) -> Segment | None:
         """The TCP segment in a packet of which ``size`` bytes were on the wire, if there is one."""
-        part = _Part(data, size)
+        part = _Part(data, size, place)
         if link_type == pcap.ETHERNET:
             return self._ethernet(part, 0)
         if link_type == pcap.LINUX_SLL:
@@ -193,14 +228,14 @@ class Network:
 
     def _join(self, key: bytes, part: _Part, offset: int, *, last: bool) -> _Part | None:
         """The datagram that this fragment makes whole, if it does."""
-        datagram = self._datagrams.setdefault(key, _Datagram())
+        datagram = self._datagrams.setdefault(key, _Datagram(part.place))
         if len(self._datagrams) > self.WAITING:
             del self._datagrams[next(iter(self._datagrams))]
         whole = datagram.add(offset, part.rest(), last)
         if whole is None:
             return None
         self._datagrams.pop(key, None)
-        return _Part(whole, len(whole))
+        return _Part(whole, len(whole), datagram.place)
 
     def _payload(self, protocol: int, part: _Part, addresses: bytes, depth: int) -> Segment | None:
         if protocol == _TCP:
@@ -215,9 +250,6 @@ class Network:
             part.skip(16)
             return self._ethernet(part, depth + 1)
         return None
-
-
-_RAW_TYPES = (pcap.RAW, pcap.RAW_BSD, pcap.RAW_OPENBSD, pcap.IPV4, pcap.IPV6)
 
 
 def _tcp(part: _Part, addresses: bytes) -> Segment | None:
@@ -235,4 +267,5 @@ def _tcp(part: _Part, addresses: bytes) -> Segment | None:
         flags,
         part.rest(),
         part.wire,
+        part.place,
     )

@@ -9,11 +9,15 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from types import TracebackType
-from typing import BinaryIO, Literal, NamedTuple, Self
+from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
 from dicomlab.model import CaptureError, printable
 
@@ -36,6 +40,7 @@ LINK_TYPES = {
 NANOSECONDS = 10**9
 _SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
+_GZIP = b"\x1f\x8b"
 _BYTE_ORDER = 0x1A2B3C4D
 _COMMENT, _NAME, _APPLICATION, _RESOLUTION, _TIME_OFFSET = 1, 2, 4, 9, 14
 
@@ -129,62 +134,132 @@ class Packet(NamedTuple):
     size: int  # bytes on the wire
 
 
-class _Interface(NamedTuple):
-    link_type: int
-    snap_length: int
-    ticks: int  # a second
-    offset: int  # nanoseconds
-
-
 class Damage(Exception):
     """The file cannot be read beyond this place."""
 
 
+@dataclass(slots=True, eq=False)
+class Interface:
+    """Where packets were captured, and how their times are to be read."""
+
+    link_type: int
+    header: int  # bytes of a packet's record before its data
+    snap_length: int = 0
+    ticks: int = 10**6  # a second
+    offset: int = 0  # nanoseconds
+    timed: bool = True
+    first: int | None = None  # the least and the greatest time, in ticks
+    last: int | None = None
+
+    def time(self, ticks: int) -> int | None:
+        """Ticks as nanoseconds since 1970."""
+        return ticks * NANOSECONDS // self.ticks + self.offset if self.timed else None
+
+    def spread(self, first: int, last: int) -> None:
+        """Packets from ``first`` to ``last``, in ticks, are of this interface."""
+        if first <= last:
+            self.first = first if self.first is None else min(self.first, first)
+            self.last = last if self.last is None else max(self.last, last)
+
+
+@dataclass(slots=True, eq=False)
+class Section:
+    """A section of a pcapng file; a pcap file is one."""
+
+    place: int  # where in the file it begins
+    order: str  # of its bytes, as struct writes it
+    interfaces: list[Interface]
+    _simple: Interface | None = None
+
+    def simple(self) -> Interface:
+        """Where simple packets come from: the first interface, and no time is known."""
+        if self._simple is None:
+            first = self.interfaces[0]
+            self._simple = Interface(first.link_type, 12, first.snap_length, timed=False)
+        return self._simple
+
+
+# a packet where it lies: buffer, offset in it, bytes captured, bytes on the wire, ticks, interface
+Record = tuple[bytes | mmap, int, int, int, int, Interface]
+
+
 class Source:
-    """The bytes of a file, once and in order, in windows of a fixed size."""
+    """The bytes of a file, in windows: ``buffer[at]`` is byte ``base + at`` of the file.
+
+    A window slides when what comes next is wanted; so memory does not grow with the file.
+    """
 
     WINDOW = 1 << 17
 
-    def __init__(self, file: io.BufferedReader | gzip.GzipFile) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._window = b""
-        self._at = 0
-        self._behind = 0  # bytes of earlier windows
+        self.buffer: bytes | mmap = b""
+        self.base = 0
         self.failure = ""  # why there is no more, where it is not simply the end
 
-    @property
-    def offset(self) -> int:
-        """Bytes taken so far."""
-        return self._behind + self._at
+    def want(self, at: int, size: int) -> int:
+        """Slide so that ``size`` bytes from ``at`` are in the buffer, if the file has them.
 
-    def take(self, size: int) -> bytes:
-        """The next bytes; fewer only at the end of the file."""
-        end = self._at + size
-        if end <= len(self._window):
-            data = self._window[self._at : end]
-            self._at = end
-            return data
-        parts = [self._window[self._at :]]
-        left = size - len(parts[0])
-        self._behind += len(self._window)
-        while left > 0:
-            self._window = self._read()
-            if not self._window:
-                self._at = 0
+        Gives where in the buffer the byte at ``at`` now is.
+        """
+        return at if at + size <= len(self.buffer) else self._slide(at, size)
+
+    def jump(self, place: int) -> None:
+        """Go on at that byte of the file, which lies behind what was read."""
+        while self.base + len(self.buffer) <= place and len(self.buffer) > self.want(
+            len(self.buffer), 1
+        ):
+            pass
+        self.buffer = self.buffer[place - self.base :]
+        self.base = place
+
+    def _slide(self, at: int, size: int) -> int:
+        parts = [self.buffer[at:]]
+        there = len(parts[0])
+        while there < size:
+            try:
+                part = self._file.read1(self.WINDOW)  # type: ignore[attr-defined]
+            except (EOFError, OSError, zlib.error) as error:
+                self.failure = str(error)
                 break
-            parts.append(self._window[:left])
-            self._at = len(parts[-1])
-            left -= self._at
-            if left:
-                self._behind += len(self._window)
-        return b"".join(parts)
+            if not part:
+                break
+            parts.append(part)
+            there += len(part)
+        self.base += at
+        self.buffer = b"".join(parts)
+        return 0
 
-    def _read(self) -> bytes:
-        try:
-            return self._file.read1(self.WINDOW)
-        except (EOFError, OSError, zlib.error) as error:
-            self.failure = str(error)
-            return b""
+
+class MappedSource(Source):
+    """The same for a file on a disk: its windows are mapped, and untouched bytes cost nothing."""
+
+    WINDOW = 1 << 23
+
+    def jump(self, place: int) -> None:
+        """Go on at that byte of the file."""
+        self.base, self.buffer = place, b""
+
+    def _slide(self, at: int, size: int) -> int:
+        offset = self.base + at
+        whole = os.fstat(self._file.fileno()).st_size
+        if self.base + len(self.buffer) < whole:
+            self.base = offset - offset % ALLOCATIONGRANULARITY
+            length = min(max(self.WINDOW, offset - self.base + size), whole - self.base)
+            self.buffer = mmap(self._file.fileno(), length, access=ACCESS_READ, offset=self.base)
+        return offset - self.base
+
+
+def _source(file: BinaryIO) -> Source:
+    """A way to the bytes of a capture: mapped, read, or read through gzip."""
+    start = file.peek(2)[:2]  # type: ignore[attr-defined]
+    if start == _GZIP:
+        return Source(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
+    try:
+        on_disk = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:  # a file in memory
+        on_disk = False
+    return MappedSource(file) if on_disk and file.tell() == 0 else Source(file)
 
 
 class Reader:
@@ -195,10 +270,10 @@ class Reader:
 
     LARGEST = 1 << 24  # bytes of a block or packet; a longer one is damage
 
-    def __init__(self, file: io.BufferedReader, name: str = "the file") -> None:
-        zipped = file.peek(2)[:2] == b"\x1f\x8b"
-        self._source = source = Source(gzip.GzipFile(fileobj=file) if zipped else file)
-        self._magic = magic = source.take(4)
+    def __init__(self, file: BinaryIO, name: str = "the file") -> None:
+        self.source = _source(file)
+        at = self.source.want(0, 4)
+        self._magic = magic = self.source.buffer[at : at + 4]
         self.format: Literal["pcap", "pcapng"]
         if magic in _PCAP_MAGICS:
             self.format = "pcap"
@@ -206,103 +281,215 @@ class Reader:
             self.format = "pcapng"
         else:
             why = f"{printable(name)} is neither a pcap nor a pcapng file"
-            if source.failure:
-                why += f" ({source.failure})"
+            if self.source.failure:
+                why += f" ({self.source.failure})"
             raise CaptureError(f"{why}.", "Save the capture with Wireshark, dumpcap or tcpdump.")
         self.packets = 0
         self.truncated = 0  # packets of which less was captured than was on the wire
-        self.link_types: list[int] = []
+        self.interfaces: list[Interface] = []  # all that were seen
+        self.sections: list[Section] = []
         self.comments: list[str] = []
         self.digits = 0  # decimal places of the times
         self.damage: str | None = None
+        self._at = 0  # in the source's buffer, of what comes next
+
+    @property
+    def link_types(self) -> list[int]:
+        """Those of the interfaces, each once."""
+        return list(dict.fromkeys(one.link_type for one in self.interfaces))
+
+    @property
+    def times(self) -> tuple[int, int] | None:
+        """The least and the greatest time of a packet, nanoseconds since 1970."""
+        timed = [one for one in self.interfaces if one.first is not None]
+        ends = [one.time(tick or 0) for one in timed for tick in (one.first, one.last)]
+        known = [time for time in ends if time is not None]
+        return (min(known), max(known)) if known else None
 
     def __iter__(self) -> Iterator[Packet]:
+        for frame, (buffer, at, captured, size, ticks, where) in enumerate(self.records(), 1):
+            data = bytes(buffer[at : at + captured])
+            yield Packet(frame, where.time(ticks), where.link_type, data, size)
+
+    def records(self) -> Iterator[Record]:
+        """The packets where they lie; each holds until the next one is asked for."""
+        return chain.from_iterable(self._runs())
+
+    def records_from(self, place: int, sections: list[Section]) -> Iterator[Record]:
+        """The packets from that place of the file on, where another reader has found them."""
+        self.source.jump(place)
+        found = next(one for one in reversed(sections) if one.place <= place)
+        section = Section(found.place, found.order, list(found.interfaces))
+        return chain.from_iterable(self._runs(section))
+
+    def _runs(self, section: Section | None = None) -> Iterator[Iterable[Record]]:
+        """Packets that can be read at one go: generators inside generators cost time."""
         try:
-            yield from self._pcap() if self.format == "pcap" else self._pcapng()
+            yield from self._pcap(section) if self.format == "pcap" else self._pcapng(section)
         except Damage as damage:
-            self.damage = f"{damage}, {self._source.offset:,} bytes into the file"
-        if self._source.failure:
-            why = f"the file breaks off: {self._source.failure}"
+            what, place = damage.args
+            self.damage = f"{what}, {place:,} bytes into the file"
+        if self.source.failure:
+            why = f"the file breaks off: {self.source.failure}"
             self.damage = f"{self.damage}; {why}" if self.damage else why
         self.digits = self.digits or 6
 
-    def _packet(self, time: int | None, link_type: int, data: bytes, size: int) -> Packet:
-        self.packets += 1
-        if len(data) < size:
-            self.truncated += 1
-        return Packet(self.packets, time, link_type, data, size)
+    def _damage(self, what: str, at: int) -> Damage:
+        return Damage(what, self.source.base + at)
 
-    def _take(self, size: int, what: str) -> bytes:
-        if size > self.LARGEST:
-            raise Damage(f"{what} says that it has {size:,} bytes")
-        data = self._source.take(size)
-        if len(data) < size:
-            raise Damage(f"the file ends inside {what}")
-        return data
+    def _whole(self, at: int, size: int, what: str) -> int:
+        """Slide to ``size`` bytes from ``at``, which must be there."""
+        if size > self.LARGEST + 64:  # its data, and the block or record around it
+            raise self._damage(f"{what} says that it has {size:,} bytes", at)
+        at = self.source.want(at, size)
+        if at + size > len(self.source.buffer):
+            raise self._damage(f"the file ends inside {what}", len(self.source.buffer))
+        return at
 
     # --- pcap ---------------------------------------------------------------------------------
 
-    def _pcap(self) -> Iterator[Packet]:
-        head = self._magic + self._take(20, "the file header")
-        order, digits = _PCAP_MAGICS[self._magic]
-        self.digits = digits
-        unit = 10 ** (9 - digits)
+    def _pcap(self, section: Section | None) -> Iterator[Iterable[Record]]:
+        source = self.source
+        section = section or self._pcap_header()
+        while True:
+            yield self._pcap_packets(section)
+            name = f"packet {self.packets + 1}"
+            self._at = source.want(self._at, 16)
+            left = len(source.buffer) - self._at
+            if left == 0:
+                return
+            if left < 16:
+                raise self._damage(f"the file ends inside the header of {name}", self._at + left)
+            captured = struct.unpack_from(section.order + "I", source.buffer, self._at + 8)[0]
+            if captured > self.LARGEST:
+                raise self._damage(f"{name} says that it has {captured:,} bytes", self._at)
+            self._at = self._whole(self._at, 16 + captured, name)
+
+    def _pcap_header(self) -> Section:
+        self._at = self._whole(0, 24, "the file header")
+        order, self.digits = _PCAP_MAGICS[self._magic]
         # the upper bits tell of a frame check sequence; the IP length leaves it out anyway
-        link_type = struct.unpack_from(order + "I", head, 20)[0] & 0xFFFF
-        self.link_types.append(link_type)
-        record = struct.Struct(order + "IIII")
-        while head := self._source.take(16):
-            if len(head) < 16:
-                raise Damage(f"the file ends inside the header of packet {self.packets + 1}")
-            seconds, fraction, captured, size = record.unpack(head)
-            data = self._take(captured, f"packet {self.packets + 1}")
-            time = seconds * NANOSECONDS + fraction * unit
-            yield self._packet(time, link_type, data, size)
+        link_type = struct.unpack_from(order + "I", self.source.buffer, 20)[0] & 0xFFFF
+        section = Section(0, order, [Interface(link_type, 16, ticks=10**self.digits)])
+        self.sections.append(section)
+        self.interfaces += section.interfaces
+        self._at += 24
+        return section
+
+    def _pcap_packets(self, section: Section) -> Iterator[Record]:
+        """The packets that are whole in the buffer."""
+        interface, buffer, at = section.interfaces[0], self.source.buffer, self._at
+        unpack = struct.Struct(section.order + "IIII").unpack_from
+        second, largest, end = interface.ticks, self.LARGEST, len(buffer)
+        first, last = 1 << 64, -1
+        packets = truncated = 0
+        try:
+            while at + 16 <= end:
+                seconds, fraction, captured, size = unpack(buffer, at)
+                stop = at + 16 + captured
+                if stop > end or captured > largest:
+                    break
+                packets += 1
+                if captured < size:
+                    truncated += 1
+                ticks = seconds * second + fraction
+                if ticks > last:
+                    last = ticks
+                if ticks < first:
+                    first = ticks
+                yield buffer, at + 16, captured, size, ticks, interface
+                at = stop
+        finally:
+            self._at = at
+            self.packets += packets
+            self.truncated += truncated
+            interface.spread(first, last)
 
     # --- pcapng -------------------------------------------------------------------------------
 
-    def _pcapng(self) -> Iterator[Packet]:
-        interfaces: list[_Interface] = []  # of the section
-        readers = {_ENHANCED: self._enhanced, _SIMPLE: self._simple, _PACKET: self._obsolete}
-        for kind, body, order in self._blocks():
-            try:
-                if kind in readers:
-                    yield readers[kind](body, order, interfaces)
-                elif kind == _INTERFACE:
-                    interfaces.append(self._interface(body, order))
-                elif kind == _SECTION:
-                    interfaces.clear()
-                    self._comment(_read_options(body[16:-4], order))
-            except struct.error:
-                raise Damage(f"a block of type {kind} is too short") from None
+    def _pcapng(self, section: Section | None) -> Iterator[Iterable[Record]]:
+        section = section or Section(0, "<", [])
+        while True:
+            yield self._enhanced_packets(section)
+            self._at = self.source.want(self._at, 8)
+            if self._at == len(self.source.buffer):
+                return
+            kind, size, section = self._next_block(section)
+            if kind in (_SIMPLE, _ENHANCED, _PACKET):
+                yield (self._packet(kind, size, section),)
+            elif kind == _INTERFACE:
+                self._interface(size, section)
+            self._at += size
 
-    def _blocks(self) -> Iterator[tuple[int, bytes, str]]:
-        """Type, body (the second length at its end) and byte order of each block."""
-        order = "<"
-        head = self._magic + self._source.take(4)
-        while head:
-            if len(head) < 8:
-                raise Damage("the file ends inside the header of a block")
-            body = b""
-            if head.startswith(_SECTION_MAGIC):
-                body = self._source.take(4)
-                order = _byte_order(body)
-            kind, size = struct.unpack(order + "II", head)
-            if size < 12 + len(body) or size % 4:
-                raise Damage(f"a block says that it has {size:,} bytes")
-            body += self._take(size - 8 - len(body), f"a block behind packet {self.packets}")
-            if body[-4:] != struct.pack(order + "I", size):
-                raise Damage("the two lengths of a block differ")
-            yield kind, body, order
-            head = self._source.take(8)
+    def _enhanced_packets(self, section: Section) -> Iterator[Record]:
+        """The enhanced packet blocks that are whole in the buffer, up to another block."""
+        interfaces, buffer, at = section.interfaces, self.source.buffer, self._at
+        unpack = struct.Struct(section.order + "IIIIIII").unpack_from
+        end, number = len(buffer), -1
+        interface = Interface(0, 28)
+        first, last = 1 << 64, -1
+        packets = truncated = 0
+        try:
+            while at + 32 <= end:
+                kind, whole, which, high, low, captured, size = unpack(buffer, at)
+                stop = at + whole
+                if kind != _ENHANCED or stop > end or captured + 32 > whole or whole & 3:
+                    break
+                if which != number:
+                    if which >= len(interfaces):
+                        break
+                    interface.spread(first, last)
+                    number, interface, first, last = which, interfaces[which], 1 << 64, -1
+                packets += 1
+                if captured < size:
+                    truncated += 1
+                ticks = high << 32 | low
+                if ticks > last:
+                    last = ticks
+                if ticks < first:
+                    first = ticks
+                yield buffer, at + 28, captured, size, ticks, interface
+                at = stop
+        finally:
+            self._at = at
+            self.packets += packets
+            self.truncated += truncated
+            interface.spread(first, last)
+
+    def _next_block(self, section: Section) -> tuple[int, int, Section]:
+        """Type and size of the block that is next, now whole in the buffer, and its section."""
+        source = self.source
+        at = self._at = source.want(self._at, 12)
+        left = len(source.buffer) - at
+        if left < 8:
+            raise self._damage("the file ends inside the header of a block", at + left)
+        begins = source.buffer[at : at + 4] == _SECTION_MAGIC
+        if begins:
+            order = _byte_order(source.buffer[at + 8 : at + 12])
+            if order is None:
+                raise self._damage("a section has no byte-order magic", at + 8)
+            section = Section(source.base + at, order, [])
+            self.sections.append(section)
+        kind, size = struct.unpack_from(section.order + "II", source.buffer, at)
+        if size < (28 if begins else 12) or size % 4:
+            raise self._damage(f"a block says that it has {size:,} bytes", at)
+        at = self._at = self._whole(at, size, f"a block behind packet {self.packets}")
+        if struct.unpack_from(section.order + "I", source.buffer, at + size - 4)[0] != size:
+            raise self._damage("the two lengths of a block differ", at + size - 4)
+        if begins:
+            self._comment(_read_options(source.buffer[at + 24 : at + size - 4], section.order))
+        return kind, size, section
 
     def _comment(self, options: dict[int, bytes]) -> None:
         if _COMMENT in options and len(self.comments) < 100:
             self.comments.append(options[_COMMENT].decode("utf-8", "replace"))
 
-    def _interface(self, body: bytes, order: str) -> _Interface:
-        link_type, _, snap_length = struct.unpack_from(order + "HHI", body)
-        options = _read_options(body[8:-4], order)
+    def _interface(self, size: int, section: Section) -> None:
+        at, order = self._at, section.order
+        if size < 20:
+            raise self._damage(f"a block of type {_INTERFACE} is too short", at)
+        link_type, _, snap_length = struct.unpack_from(order + "HHI", self.source.buffer, at + 8)
+        options = _read_options(self.source.buffer[at + 16 : at + size - 4], order)
         self._comment(options)
         resolution = (options.get(_RESOLUTION) or b"\x06")[0]
         exponent = resolution & 0x7F
@@ -311,41 +498,39 @@ class Reader:
         offset = int.from_bytes(
             options.get(_TIME_OFFSET, b""), "little" if order == "<" else "big", signed=True
         )
-        if link_type not in self.link_types:
-            self.link_types.append(link_type)
-        return _Interface(link_type, snap_length, ticks, offset * NANOSECONDS)
+        one = Interface(link_type, 28, snap_length, ticks, offset * NANOSECONDS)
+        section.interfaces.append(one)
+        self.interfaces.append(one)
 
-    def _enhanced(self, body: bytes, order: str, interfaces: list[_Interface]) -> Packet:
-        number, high, low, captured, size = struct.unpack_from(order + "IIIII", body)
-        return self._timed(body, number, interfaces, high << 32 | low, captured, size)
-
-    def _obsolete(self, body: bytes, order: str, interfaces: list[_Interface]) -> Packet:
-        number, _, high, low, captured, size = struct.unpack_from(order + "HHIIII", body)
-        return self._timed(body, number, interfaces, high << 32 | low, captured, size)
-
-    def _timed(
-        self,
-        body: bytes,
-        number: int,
-        interfaces: list[_Interface],
-        ticks: int,
-        captured: int,
-        size: int,
-    ) -> Packet:
-        if number >= len(interfaces):
-            raise Damage(f"packet {self.packets + 1} is of interface {number}, which is not there")
-        if captured > len(body) - 24:
-            raise Damage(f"packet {self.packets + 1} says that it has {captured:,} bytes")
-        one = interfaces[number]
-        time = ticks * NANOSECONDS // one.ticks + one.offset
-        return self._packet(time, one.link_type, body[20 : 20 + captured], size)
-
-    def _simple(self, body: bytes, order: str, interfaces: list[_Interface]) -> Packet:
-        if not interfaces:
-            raise Damage(f"packet {self.packets + 1} is of no interface")
-        size = struct.unpack_from(order + "I", body)[0]
-        captured = min(size, interfaces[0].snap_length or size, len(body) - 8)
-        return self._packet(None, interfaces[0].link_type, body[4 : 4 + captured], size)
+    def _packet(self, kind: int, size: int, section: Section) -> Record:
+        """The packet of the block that is next, of any kind."""
+        at, buffer, order, interfaces = (
+            self._at,
+            self.source.buffer,
+            section.order,
+            section.interfaces,
+        )
+        name = f"packet {self.packets + 1}"
+        if size < {_SIMPLE: 16}.get(kind, 32):
+            raise self._damage(f"a block of type {kind} is too short", at)
+        if kind == _SIMPLE:
+            if not interfaces:
+                raise self._damage(f"{name} is of no interface", at)
+            wire = struct.unpack_from(order + "I", buffer, at + 8)[0]
+            one = section.simple()
+            captured, ticks = min(wire, one.snap_length or wire, size - 16), 0
+        else:
+            kinds = order + ("IIIII" if kind == _ENHANCED else "HxxIIII")
+            number, high, low, captured, wire = struct.unpack_from(kinds, buffer, at + 8)
+            if number >= len(interfaces):
+                raise self._damage(f"{name} is of interface {number}, which is not there", at)
+            if captured > size - 32:
+                raise self._damage(f"{name} says that it has {captured:,} bytes", at)
+            one, ticks = interfaces[number], high << 32 | low
+            one.spread(ticks, ticks)
+        self.packets += 1
+        self.truncated += captured < wire
+        return buffer, at + one.header, captured, wire, ticks, one
 
 
 _PCAP_MAGICS: dict[bytes, tuple[str, int]] = {
@@ -356,11 +541,8 @@ _PCAP_MAGICS: dict[bytes, tuple[str, int]] = {
 }
 
 
-def _byte_order(magic: bytes) -> str:
-    for order in "<>":
-        if magic == struct.pack(order + "I", _BYTE_ORDER):
-            return order
-    raise Damage("a section has no byte-order magic")
+def _byte_order(magic: bytes) -> str | None:
+    return next((one for one in "<>" if magic == struct.pack(one + "I", _BYTE_ORDER)), None)
 
 
 def _read_options(data: bytes, order: str) -> dict[int, bytes]:

@@ -1,19 +1,41 @@
-"""The bytes of one direction to PDUs.
+"""The bytes of a connection to PDUs and messages, as rows.
 
 As long as every byte is there, each PDU begins where the one before ends. Where bytes are missing
-or make no PDU, reading goes on at the next packet that begins with a PDU beyond doubt.
+or make no PDU, reading goes on at the next PDU that is beyond doubt. Of a P-DATA-TF the headers and
+the command sets are looked at, and data sets are counted and passed over.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from dicomlab.model import Pdu, Span
-from dicomlab.protocol.codec import PDU_HEADER, Decoder, decode
-from dicomlab.spec.pdu import PDUS
+from dicomlab.dissect.rows import Rows, Spool
+from dicomlab.dissect.tcp import Seen
+from dicomlab.model import Finding, Layout, Part, Pdu, Span
+from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode, finding
+from dicomlab.protocol.dimse import COMMAND_LIMIT, Begun, Fragments
+from dicomlab.protocol.scanner import (
+    Irregular,
+    head,
+    is_regular_data,
+    is_regular_pdv,
+    scan_pdu,
+)
+from dicomlab.spec.command import BY_NAME, COMMAND_FIELD, RESPONSE
+from dicomlab.spec.findings import FINDINGS
+from dicomlab.spec.pdu import P_DATA_TF, PDUS, PDV
 
 UNREADABLE_LIMIT = 1 << 16  # bytes kept of a run that is no PDU
 BEGINNING = 64  # bytes that tell one protocol from another
+PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
+REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
+ALIKE = 100  # findings of one code and side that are listed of an association
+LOOKED_INTO = 500  # PDUs of one direction whose tree is made to say what is wrong
+CLOSINGS = 64  # PDUs that may end an association, of which the first counts
+UNFINISHED = 1024  # messages that wait for an earlier one to end
+_FOREVER = 1 << 62
 
 # findings that a PDU in the middle of other bytes must not have, to be taken for one
 _DOUBTS = frozenset(
@@ -36,150 +58,662 @@ _DOUBTS = frozenset(
         "mch-reserved-bits",
     }
 )
-
+CUT = ("pdu-truncated", "pdu-header-truncated")
 _LONG = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "P-DATA-TF")
+_CODES = {layout.name: code for code, layout in PDUS.items()}
+_RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
+# requests that an acceptor sends as well: sub-operations and notices
+_EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-REPORT-RQ")}
+
+_PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
+_PDV_HEAD = head(PDV)
 
 
-class ReadPdu(NamedTuple):
-    """A PDU as it came out of a stream."""
+class PduRow(NamedTuple):
+    """A PDU as a row; where in the file its bytes are is known, and they are not kept."""
 
-    pdu: Pdu
+    side: int  # of the connection
+    code: int  # the PDU type; 0: bytes that are no PDU
+    start: int
+    stop: int  # behind the last byte that is there
+    stated: int  # where it says that it ends
+    first: int  # frames
+    last: int
     time: int | None
-    frames: tuple[int, int]
-    hole: bool  # bytes of it are missing in the capture
+    complete: bool
+    place: int  # in the file, of the first packet that carried it
+    begun: tuple[int, ...]  # contexts in which a command set had begun before it
+
+
+class MessageRow(NamedTuple):
+    """A message as a row."""
+
+    side: int
+    context_id: int
+    values: dict[int, Any]
+    command: bytes
+    spans: tuple[tuple[int, int], ...]
+    dataset_bytes: int | None
+    start: int
+    stop: int
+    time: int | None
+    complete: bool
+    pdus: tuple[int, ...]  # first and last index of each run
+    commanded: tuple[int, int]  # the PDU and the place where its command set ended
+
+
+class Closing(NamedTuple):
+    """A PDU that ends an association, or asks to."""
+
+    pdu: int  # its index
+    side: int
+    code: int
+    values: tuple[int | None, int | None, int | None]  # result, source, reason
+
+
+class FindingRow(NamedTuple):
+    """A finding as a row: what the table of findings does not say."""
+
+    code: str
+    what: str
+    side: int | None
+    start: int | None
+    stop: int | None
+    first: int | None
+    last: int | None
+    clause: str
+
+    @classmethod
+    def of(cls, found: Finding, side: int | None, frames: tuple[int, int] | None) -> FindingRow:
+        """A finding of that side, in those frames."""
+        start, stop = (found.span.start, found.span.stop) if found.span else (None, None)
+        first, last = frames or (None, None)
+        return cls(found.code, found.what, side, start, stop, first, last, found.clause)
+
+
+class Talk:
+    """What both directions of a connection say."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.pdus = Rows(spool)
+        self.messages = Rows(spool)
+        self.readers = (PduReader(self, 0), PduReader(self, 1))
+        self.request: tuple[int, Part] | None = None  # side, and the first A-ASSOCIATE-RQ
+        self.accept: tuple[int, Part] | None = None
+        self.opened = False  # an A-ASSOCIATE-RQ or -AC was seen, be it a bad one
+        self.certain = False  # a PDU beyond doubt was seen
+        self.closings: list[Closing] = []
+        self.answerer: int | None = None  # who sent an A-ASSOCIATE-AC or -RJ
+        self.asked: tuple[int, int] | None = None  # how weak the evidence is, and the requestor
+        self.findings: list[FindingRow] = []
+        self.shuffled = False  # a PDU was whole before one that was read earlier
+        self._latest: int | None = None
+        self._alike: Counter[tuple[str, int]] = Counter()
+        self._unfinished: deque[tuple[int, Begun, tuple[int, int]]] = deque()
+
+    def add(self, row: PduRow) -> int:
+        """A PDU has been read; gives its index."""
+        index = len(self.pdus)
+        if row.time is not None:
+            if self._latest is not None and row.time < self._latest:
+                self.shuffled = True
+            self._latest = row.time
+        self.pdus.append(tuple(row))
+        return index
+
+    def opens(self, code: int, side: int, part: Part) -> None:
+        """An A-ASSOCIATE-RQ or -AC, as values."""
+        self.opened = self.opened or (
+            part.values.get("Protocol-version") == 1
+            or any(one.name == "Application Context" for one in part.parts)
+        )
+        if code == _RQ:
+            self.request = self.request or (side, part)
+        else:
+            self.accept = self.accept or (side, part)
+            self.answerer = side if self.answerer is None else self.answerer
+
+    def closes(self, index: int, code: int, side: int, part: Part) -> None:
+        """A PDU that ends the association, or asks to."""
+        if code == _RJ and self.answerer is None:
+            self.answerer = side
+        if code == _RELEASE_RQ:
+            self.asks(0, side)
+        if len(self.closings) < CLOSINGS:
+            names = "Result", "Source", "Reason/Diag."
+            found = (part.values.get(name) for name in names)
+            result, source, reason = (one if isinstance(one, int) else None for one in found)
+            self.closings.append(Closing(index, side, code, (result, source, reason)))
+
+    def asks(self, weak: int, side: int) -> None:
+        """Evidence for who is the requestor; the least weak counts, and of those the first."""
+        if self.asked is None or weak < self.asked[0]:
+            self.asked = weak, side
+
+    def commanded(self, side: int, begun: Begun, index: int) -> None:
+        """The command set of a message is whole."""
+        field = begun.values.get(COMMAND_FIELD)
+        if isinstance(field, int):
+            weak = field & ~RESPONSE in _EITHER_WAY
+            self.asks(1 + weak, 1 - side if field & RESPONSE else side)
+        self._unfinished.append((side, begun, (index, begun.spans[-1][1] if begun.spans else 0)))
+
+    def end_messages(self, *, all_of_them: bool = False) -> None:
+        """Put the messages that have ended into rows, in the order of their command sets."""
+        waiting = self._unfinished
+        while waiting and (waiting[0][1].done or all_of_them):
+            self._message(*waiting.popleft())
+        if len(waiting) > UNFINISHED:  # one never ends: those behind it are not held up
+            ended = [one for one in waiting if one[1].done]
+            self._unfinished = deque(one for one in waiting if not one[1].done)
+            for one in ended:
+                self._message(*one)
+
+    def _message(self, side: int, begun: Begun, commanded: tuple[int, int]) -> None:
+        row = MessageRow(
+            side,
+            begun.context_id,
+            dict(begun.values),
+            begun.command or b"",
+            tuple(begun.spans),
+            begun.dataset_bytes,
+            begun.start,
+            begun.stop,
+            begun.time,
+            begun.done and begun.whole,
+            tuple(begun.pdus),
+            commanded,
+        )
+        self.messages.append(tuple(row))
+
+    def show(self, side: int, found: Iterable[Finding], frames: tuple[int, int]) -> None:
+        """What a PDU or message of a side shows; what is only worth knowing is said once each."""
+        told: dict[str, FindingRow] = {}
+        times: Counter[str] = Counter()
+        for one in found:
+            times[one.code] += 1
+            if one.severity == "info" and one.code in told:
+                continue
+            self._alike[one.code, side] += 1
+            if self._alike[one.code, side] <= ALIKE:
+                told[one.code] = FindingRow.of(one, side, frames)
+                self.findings.append(told[one.code])
+        for code, row in told.items():
+            if times[code] > 1 and FINDINGS[code].severity == "info":
+                at = self.findings.index(row)
+                self.findings[at] = row._replace(
+                    what=f"{row.what} ({times[code]} times in this PDU)"
+                )
+
+    def more(self) -> Iterator[FindingRow]:
+        """How many findings there are beyond those that are listed."""
+        for (code, side), number in self._alike.items():
+            if number > ALIKE:
+                what = f"{number - ALIKE:,} more of these in this direction"
+                yield FindingRow(code, what, side, None, None, None, None, FINDINGS[code].clause)
+
+
+# what a reader is in the middle of
+_HEAD, _BODY, _PDV, _COMMAND, _DATA_SET, _REST, _LOST, _UNREADABLE, _FOREIGN = range(9)
+_KEPT = frozenset({_HEAD, _BODY, _PDV, _COMMAND})
 
 
 class PduReader:
-    """Takes one direction's bytes, in order, and keeps its PDUs."""
+    """Takes one direction's bytes, in order."""
 
-    def __init__(self) -> None:
-        self.pdus: list[ReadPdu] = []
+    _start: int  # of the PDU under way
+    _there: int  # its bytes up to here are there
+    _stop: int  # where it says that it ends; -1: that is not known yet
+    _time: int | None
+    _hole: bool  # bytes of it are missing
+    _first: int  # frames
+    _last: int
+
+    def __init__(self, talk: Talk, side: int) -> None:
         self.beginning = b""
         self.foreign = False  # the first bytes of the connection are no PDU
         self.skipped = 0  # bytes passed over in search of a PDU
         self.gaps = 0
         self.missing: Span | None = None  # from the first gap to the last
-        self._decoder = Decoder()
-        self._offset = 0
-        self._in_step = False  # the next byte, or the run of bytes under way, is of a PDU
-        self._unreadable = False  # the run of bytes under way is kept, but makes no PDU
-        self._clear()
+        self.strays = 0  # PDUs that were not looked into
+        self._talk = talk
+        self._side = side
+        self._fragments = Fragments()
+        self._looked_into = 0
+        self._at_start = False
+        self._mode = _LOST
+        self._goal = 0  # the offset at which something else begins
+        self._keeps = False  # whether the bytes up to there are wanted
+        self._held: list[bytes] = []  # those of them that have come
+        self._clear(0)
+
+    # --- what the stream tells ----------------------------------------------------------------
 
     def begin(self, at_start: bool) -> None:
         """Before the first byte: whether that is the first of the connection."""
-        self._in_step = at_start
+        self._at_start = at_start
+        if at_start:
+            self._expect(_HEAD, PDU_HEADER)
 
-    def data(self, chunk: bytes, time: int | None, frame: int) -> None:
-        """The next bytes, from that frame."""
+    def data(self, at: int, chunk: bytes, seen: Seen) -> int:
+        """The next bytes, at that offset; gives how many of those behind need not be shown."""
         if len(self.beginning) < BEGINNING:
             self.beginning += chunk[: BEGINNING - len(self.beginning)]
-        if not self._in_step and not self.foreign and _begins_with_pdu(chunk):
-            self._emit()
-            self._in_step = True
-        at = 0
-        while at < len(chunk) and self._in_step:
-            at += self._collect(chunk, at, time, frame)
-        if at < len(chunk):
-            self._pass_over(chunk[at:] if at else chunk, time, frame)
+        if self._mode >= _LOST:
+            self._search(at, chunk)
+        elif self._first:  # the PDU under way goes on
+            self._note(seen)
+        here = self._read(at, chunk, seen) if self._mode < _LOST else 0
+        if self._mode < _LOST:
+            return 0 if self._keeps else self._goal - at - len(chunk) - 1
+        if here < len(chunk):
+            self._pass_over(at + here, chunk[here:] if here else chunk, seen)
+        return _FOREVER if self._mode == _FOREIGN else 0
 
-    def gap(self, size: int) -> None:
-        """So many bytes come next that are not in the capture."""
-        begun = self._offset > self._start
-        first = self.missing.start if self.missing else self._offset
-        self._offset += size
+    def _read(self, at: int, chunk: bytes, seen: Seen) -> int:
+        """Take the bytes of PDUs; gives how many those are."""
+        here, size = 0, len(chunk)
+        while here < size and self._mode < _LOST:
+            if not self._first:
+                self._first = self._last = seen.frame
+                self._time, self._place = seen.time, seen.place
+            goal = self._goal - at
+            if not self._hole:
+                self._there = at + min(goal, size)
+            if goal > size:
+                if self._keeps:
+                    self._held.append(chunk[here:])
+                return size
+            piece = chunk[here:goal] if self._keeps else b""
+            if self._held:
+                self._held.append(piece)
+                piece = b"".join(self._held)
+                self._held.clear()
+            here = goal
+            self._reached(piece, at + goal)
+        return here
+
+    def gap(self, at: int, size: int) -> None:
+        """So many bytes from that offset on are not in the capture."""
         self.gaps += 1
-        self.missing = Span(first, self._offset)
+        self.missing = Span(self.missing.start if self.missing else at, at + size)
+        if self._mode == _FOREIGN:
+            return
+        stop = at + size
+        if self._mode >= _LOST or self._stop < 0 or stop > self._stop:
+            self._lose(stop)
+            return
+        if not self._hole:
+            self._there = at
+        if self._mode == _COMMAND:
+            self._cut_command(at)
+        if self._mode == _DATA_SET:
+            self._lack(min(stop, self._goal) - at)
+        if self._mode != _DATA_SET or stop > self._goal:
+            self._held_to_pieces()
+            self._expect(_REST, self._stop)
+            self._keeps = False
         self._hole = True
-        if not begun or not self._in_step or self._stop is None or self._offset > self._stop:
-            self._lose()
-        elif self._offset == self._stop:
-            self._emit()
+        if stop == self._stop:
+            self._reached(b"", stop)
+        elif stop == self._goal:
+            self._next_pdv(stop)
 
-    def finish(self) -> None:
-        """No more bytes come."""
-        self._emit()
+    def finish(self, at: int, seen: Seen | None) -> None:
+        """No more bytes come: ``at`` is the offset behind the last one, seen in that packet."""
+        if self._first and not self._hole and self._mode < _LOST:
+            self._there = at
+            if seen is not None:
+                self._note(seen)
+        if self._mode == _COMMAND:
+            self._cut_command(at)
+        if self._mode == _DATA_SET:
+            self._lack(self._goal - at)
+        self._cut()
+        begun = [*self._fragments.left, *self._fragments.begun.values()]
+        for one in begun:
+            one.whole = False
 
     # --- a PDU under way ----------------------------------------------------------------------
 
-    def _clear(self) -> None:
-        self._start = self._offset
-        self._stop: int | None = None  # where the PDU says that it ends
-        self._parts: list[bytes] = []
-        self._hole = False  # bytes of it are missing; only those before are kept
-        self._time: int | None = None
-        self._frames: tuple[int, int] | None = None
+    def _clear(self, start: int) -> None:
+        """The next PDU begins at ``start``."""
+        self._start = self._there = start
+        self._stop = -1
+        self._code = self._reserved = 0
+        self._first = self._last = 0  # the frames that carried it
+        self._place = 0  # of the first of those in the file
+        self._time = None
+        self._hole = False
+        self._regular = True  # nothing strange was seen in it so far
+        self._context = (0, 0)  # ID and header of the PDV under way
+        self._pdvs: list[tuple[int, int]] = []
+        self._pieces: list[bytes | int] = []  # bytes, or how many were passed over
+        self._dataset: Begun | None = None  # the message whose data set passes by
+        self._touched: list[Begun] = []  # messages of which it carries a part
+        self._commanded: list[Begun] = []  # those of which it ends the command set
+        fragments = self._fragments.begun
+        self._begun = tuple(ident for ident, one in fragments.items() if one.command is None)
 
-    def _collect(self, chunk: bytes, at: int, time: int | None, frame: int) -> int:
-        """Take of the chunk what belongs to the PDU under way; gives the number of bytes."""
-        stop = self._stop if self._stop is not None else self._start + PDU_HEADER
-        piece = chunk[at : at + stop - self._offset]
-        self._keep(piece, time, frame)
-        if self._offset == stop:
-            if self._stop is None:
-                self._read_header()
-            if self._offset == self._stop:
-                self._emit()
-        return len(piece)
+    def _expect(self, mode: int, goal: int) -> None:
+        self._mode, self._goal, self._keeps = mode, goal, mode in _KEPT
 
-    def _keep(self, piece: bytes, time: int | None, frame: int) -> None:
-        self._offset += len(piece)
-        if not self._hole:
-            self._parts.append(piece)
-        first, last = self._frames or (frame, frame)
-        self._frames = min(first, frame), max(last, frame)
-        if time is not None:
-            self._time = time if self._time is None else max(self._time, time)
+    def _note(self, seen: Seen) -> None:
+        """A packet carries a part of the PDU under way."""
+        self._first = min(self._first, seen.frame)
+        self._last = max(self._last, seen.frame)
+        self._place = min(self._place, seen.place)
+        if seen.time is not None:
+            self._time = seen.time if self._time is None else max(self._time, seen.time)
 
-    def _read_header(self) -> None:
-        header = b"".join(self._parts)
-        layout = PDUS.get(header[0])
-        length = int.from_bytes(header[2:PDU_HEADER], "big")
-        if layout is not None and length <= layout.plausible:
-            self._stop = self._offset + length
+    def _reached(self, piece: bytes, offset: int) -> None:
+        """All bytes up to the goal have come; ``piece`` are those of them that are kept."""
+        mode = self._mode
+        if mode == _HEAD:
+            self._header(piece, offset)
+        elif mode == _DATA_SET:
+            self._next_pdv(offset)
+        elif mode == _PDV:
+            self._pdv(piece, offset)
+        elif mode == _COMMAND:
+            self._pieces.append(piece)
+            self._command(piece, offset - len(piece), whole=True)
+            self._next_pdv(offset)
+        elif mode == _BODY:
+            self._pieces.append(piece)
+            self._whole()
+            self._next_pdu(offset)
+        elif mode == _REST:
+            self._pieces.append(piece)
+            if self._code == _DATA:
+                self._end_data()
+            else:
+                self._cut_pdu()
+            self._next_pdu(offset)
+
+    def _next_pdu(self, offset: int) -> None:
+        self._clear(offset)
+        self._expect(_HEAD, offset + PDU_HEADER)
+
+    def _header(self, piece: bytes, offset: int) -> None:
+        code, reserved, length = _PDU_HEAD.unpack(piece)
+        layout = PDUS.get(code)
+        if layout is None or length > layout.plausible:
+            self._no_header(piece, layout)
             return
-        self._in_step = False
-        if layout is None and self._start == 0:
-            self.foreign = True
+        self._code, self._reserved, self._stop = code, reserved, offset + length
+        self._pieces.append(piece)
+        if code == _DATA:
+            self._next_pdv(offset)
+        elif length:
+            self._expect(_BODY, self._stop)
         else:
-            self._unreadable = True
+            self._whole()
+            self._next_pdu(offset)
 
-    def _emit(self) -> None:
-        """The bytes kept become a PDU; or several, where they make none that can be trusted."""
-        if self._parts and not self.foreign:
-            for pdu in self._decoder.decode(b"".join(self._parts), start=self._start):
-                frames = self._frames or (0, 0)
-                self.pdus.append(ReadPdu(pdu, self._time, frames, self._hole))
-        self._unreadable = False
-        self._clear()
+    # --- P-DATA-TF ----------------------------------------------------------------------------
+
+    def _next_pdv(self, offset: int) -> None:
+        left = self._stop - offset
+        if left >= _PDV_HEAD.size:
+            self._expect(_PDV, offset + _PDV_HEAD.size)
+        elif left:
+            self._rest()
+        else:
+            self._end_data()
+            self._next_pdu(offset)
+
+    def _rest(self) -> None:
+        """What is left of the PDU makes no PDV."""
+        self._regular = False
+        self._expect(_REST, self._stop)
+        self._keeps = self._stop - self._start <= REST
+
+    def _pdv(self, piece: bytes, offset: int) -> None:
+        length, context_id, header = _PDV_HEAD.unpack(piece)
+        self._pieces.append(piece)
+        stop = offset + length - 2
+        if length < 2 or stop > self._stop:
+            self._rest()
+            return
+        if not is_regular_pdv(length, context_id, header):
+            self._regular = False
+        if len(self._pdvs) <= PDVS:
+            self._pdvs.append((context_id, header))
+        self._context = context_id, header
+        if header & 1 and length <= COMMAND_LIMIT:
+            self._expect(_COMMAND, stop)
+        else:
+            self._pieces.append(length - 2)
+            self._expect(_DATA_SET, stop)
+            self._not_kept(context_id, header, length - 2)
+        if stop == offset:
+            self._reached(b"", offset)
+
+    def _not_kept(self, context_id: int, header: int, size: int) -> None:
+        """A fragment that is passed over: of a data set, or of a command set beyond all measure."""
+        if header & 1:
+            self._command(b"", self._start, whole=False)
+            return
+        begun = self._dataset = self._fragments.data(context_id, size, bool(header & 2))
+        if begun is not None:
+            self._touch(begun)
+
+    def _lack(self, size: int) -> None:
+        """So many bytes of the fragment of a data set are not there."""
+        if self._dataset is not None and self._dataset.dataset_bytes is not None:
+            self._dataset.dataset_bytes -= size
+
+    def _touch(self, begun: Begun) -> None:
+        if begun not in self._touched:
+            self._touched.append(begun)
+
+    def _cut_command(self, at: int) -> None:
+        """Only the beginning of a command set is there, up to that offset."""
+        data = b"".join(self._held)
+        self._command(data, at - len(data), whole=False)
+
+    def _command(self, data: bytes, at: int, *, whole: bool) -> None:
+        """A fragment of a command set lies at that offset; or what is there of it."""
+        context_id, header = self._context
+        last = bool(header & 2) or not whole
+        begun = self._fragments.command(context_id, self._start, at, data, last)
+        if not whole:
+            begun.whole, begun.findings = False, ()
+            if COMMAND_FIELD not in begun.values:  # nobody can say what it was
+                self._fragments.begun.pop(context_id, None)
+                return
+        self._touch(begun)
+        if begun.command is not None:
+            self._commanded.append(begun)
+
+    def _end_data(self) -> None:
+        """The P-DATA-TF is whole, or what there is of it has come."""
+        complete = not self._hole and self._there == self._stop
+        index = self._add_row(self._code, self._start, self._there, self._stop, complete)
+        found: list[Finding] = []
+        if not (self._regular and is_regular_data(self._reserved, tuple(self._pdvs))):
+            found += self._looked_at()
+        else:
+            self._talk.certain = self._talk.certain or complete
+            for begun in self._commanded:
+                found += self._shown_in_pdu(begun)
+        if found:
+            self._talk.show(self._side, found, (self._first, self._last))
+        for begun in self._commanded:
+            self._talk.commanded(self._side, begun, index)
+        ended = False
+        for begun in self._touched:
+            begun.carried(index)
+            begun.stop, begun.time = self._stop if complete else self._there, self._time
+            begun.whole = begun.whole and complete
+            ended = ended or begun.done
+            if begun.done and begun.findings and not begun.in_one_piece:
+                self._show_message(begun)
+        if ended:
+            self._talk.end_messages()
+
+    def _shown_in_pdu(self, begun: Begun) -> Iterator[Finding]:
+        """What a command set shows, if it is this PDU that holds it."""
+        if begun.findings and begun.in_one_piece:
+            at = begun.spans[0][0]
+            for one in begun.findings:
+                span = one.span and Span(one.span.start + at, one.span.stop + at)
+                yield finding(one.code, one.what, span, clause=one.clause)
+
+    def _show_message(self, begun: Begun) -> None:
+        span = Span(begun.start, begun.stop)
+        found = [finding(one.code, one.what, span, clause=one.clause) for one in begun.findings]
+        self._talk.show(self._side, found, (self._first, self._last))
+
+    def _looked_at(self) -> Iterator[Finding]:
+        """What the tree of a P-DATA-TF shows, with zeros where its data sets lie."""
+        if self._looked_into >= LOOKED_INTO:
+            self.strays += 1
+            return iter(())
+        self._looked_into += 1
+        room = self._there - self._start
+        pieces: list[bytes] = []
+        size = 0
+        for piece in self._pieces[: 3 * PDVS]:
+            if isinstance(piece, int):
+                piece = bytes(min(piece, room - size))
+            pieces.append(piece)
+            size += len(piece)
+        pdu = Decoder(self._begun).decode(b"".join(pieces)[:room], start=self._start)[0]
+        self._talk.certain = self._talk.certain or is_certain(pdu)
+        cut = size < room  # here, not by the sender
+        return (one for one in pdu.findings if not (cut and one.code in CUT))
+
+    # --- other PDUs ---------------------------------------------------------------------------
+
+    def _whole(self) -> None:
+        """A PDU other than a P-DATA-TF is whole."""
+        data = b"".join(one for one in self._pieces if isinstance(one, bytes))
+        index = self._add_row(self._code, self._start, self._there, self._stop, complete=True)
+        try:
+            part, found = scan_pdu(data, self._start)
+        except Irregular:
+            self._tree(decode(data, start=self._start)[0], index)
+            return
+        self._talk.certain = self._talk.certain or not found
+        self._understood(self._code, part, index)
+        if found:
+            shown = [finding(code, what, Span(at, end)) for code, what, at, end in found]
+            self._talk.show(self._side, shown, (self._first, self._last))
+
+    def _understood(self, code: int, part: Part, index: int) -> None:
+        if code in (_RQ, _AC):
+            self._talk.opens(code, self._side, part)
+        elif code in (_RJ, _RELEASE_RQ, _RELEASE_RP, _ABORT):
+            self._talk.closes(index, code, self._side, part)
+
+    def _tree(self, pdu: Pdu, index: int) -> None:
+        """A PDU that only its tree explains."""
+        self._talk.certain = self._talk.certain or is_certain(pdu)
+        self._understood(_CODES.get(pdu.type or "", 0), as_part(pdu.root), index)
+        self._talk.show(self._side, pdu.findings, (self._first, self._last))
+
+    def _add_row(self, code: int, start: int, stop: int, stated: int, complete: bool) -> int:
+        return self._talk.add(
+            PduRow(
+                self._side, code, start, stop, stated, self._first, self._last, self._time,
+                complete, self._place, self._begun,
+            )
+        )  # fmt: skip
+
+    def _held_to_pieces(self) -> None:
+        self._pieces += self._held
+        self._held.clear()
+
+    def _cut(self) -> None:
+        """What there is of the PDU under way, or of bytes that make none."""
+        self._held_to_pieces()
+        if self._first and self._there > self._start:
+            if self._mode == _UNREADABLE or self._stop < 0:
+                self._cut_run()
+            elif self._code == _DATA:
+                self._regular = False
+                self._end_data()
+            else:
+                self._cut_pdu()
+
+    def _cut_pdu(self) -> None:
+        data = b"".join(one for one in self._pieces if isinstance(one, bytes))
+        data = data[: self._there - self._start]
+        index = self._add_row(self._code, self._start, self._there, self._stop, complete=False)
+        self._tree(decode(data, start=self._start)[0], index)
+
+    def _cut_run(self) -> None:
+        """Bytes that may be anything: several PDUs, if they make none that can be trusted."""
+        data = b"".join(one for one in self._pieces if isinstance(one, bytes))
+        for pdu in decode(data, start=self._start):
+            complete = pdu.complete and not self._hole
+            stated = pdu.start + _stated_size(bytes(pdu)) if pdu.type else pdu.stop
+            code = _CODES.get(pdu.type or "", 0)
+            self._tree(pdu, self._add_row(code, pdu.start, pdu.stop, stated, complete))
 
     # --- bytes that make no PDU ---------------------------------------------------------------
 
-    def _lose(self) -> None:
-        """The next byte may be anything."""
-        self._emit()
-        self._in_step = False
-
-    def _pass_over(self, chunk: bytes, time: int | None, frame: int) -> None:
-        if self._unreadable and self._offset + len(chunk) - self._start <= UNREADABLE_LIMIT:
-            self._keep(chunk, time, frame)
+    def _no_header(self, piece: bytes, layout: Layout | None) -> None:
+        """What should be a PDU header is none."""
+        self._pieces.append(piece)
+        if layout is None and self._start == 0 and self._at_start:
+            self.foreign = True
+            self._mode = _FOREIGN
         else:
-            self._emit()
-            self._offset += len(chunk)
-            self._start = self._offset
-            self.skipped += len(chunk)
+            self._mode = _UNREADABLE
+
+    def _lose(self, offset: int) -> None:
+        """The byte at ``offset`` may be anything."""
+        self._hole = True
+        self._cut()
+        self._clear(offset)
+        self._mode = _LOST
+
+    def _search(self, at: int, chunk: bytes) -> None:
+        """Go on with the PDU that begins here, if one does beyond doubt."""
+        if self._mode != _FOREIGN and _begins_with_pdu(chunk):
+            self._cut()
+            self._next_pdu(at)
+
+    def _pass_over(self, at: int, chunk: bytes, seen: Seen) -> None:
+        stop = at + len(chunk)
+        if self._mode == _UNREADABLE and stop - self._start <= UNREADABLE_LIMIT:
+            self._note(seen)
+            self._pieces.append(chunk)
+            self._there = stop
+            return
+        if self._mode == _UNREADABLE:
+            self._cut()
+            self._mode = _LOST
+        self.skipped += len(chunk)
+        self._clear(stop)
+
+
+def _stated_size(data: bytes) -> int:
+    """How long a PDU says that it is; as long as it is where the header is not whole."""
+    if len(data) < PDU_HEADER:
+        return len(data)
+    return PDU_HEADER + int(_PDU_HEAD.unpack_from(data)[2])
 
 
 def _begins_with_pdu(chunk: bytes) -> bool:
     """Whether a packet begins with a PDU beyond doubt, although nothing says that one is due."""
-    if chunk[0] not in PDUS or len(chunk) <= PDU_HEADER:
+    layout = PDUS.get(chunk[0])
+    if layout is None or len(chunk) <= PDU_HEADER:
         return False
-    return is_certain(decode(chunk)[0])
+    size = _stated_size(chunk)
+    if size > layout.plausible:
+        return False
+    return is_certain(decode(chunk[:size])[0])
 
 
 def is_certain(pdu: Pdu) -> bool:
     """Whether the bytes can hardly be anything but this PDU."""
-    if pdu.type is None or any(one.code in _DOUBTS for one in pdu.findings):
+    findings = pdu.findings
+    if pdu.type is None or any(one.code in _DOUBTS for one in findings):
         return False
     if pdu.type in _LONG:  # some peers put FFH into the reserved bytes of their items
         return len(pdu) >= 2 * PDU_HEADER and not any(one.findings for one in pdu.fields[:2])
-    return pdu.complete and not pdu.findings
+    return pdu.complete and not findings

@@ -63,8 +63,8 @@ class Decoder:
     ended, since the last fragment of such a command set is no command set by itself.
     """
 
-    def __init__(self) -> None:
-        self._begun: set[int] = set()
+    def __init__(self, begun: Iterable[int] = ()) -> None:
+        self._begun = set(begun)
 
     def decode(self, data: Buffer, *, start: int = 0) -> list[Pdu]:
         """The PDUs that ``data`` holds; ``start`` is the first byte's offset. Never raises."""

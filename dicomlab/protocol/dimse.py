@@ -2,157 +2,221 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from dicomlab.model import Field, Finding, Message, Pdu, Side, Span
+from dicomlab.model import Finding, Message, Pdu, Side, Span
 from dicomlab.protocol.command_set import decode_command_set
+from dicomlab.protocol.leaves import finding
+from dicomlab.protocol.scanner import Irregular, scan_command
 from dicomlab.spec import command
 from dicomlab.spec.pdu import PDV
 
 COMMAND_LIMIT = 1 << 16  # bytes of one command set that are kept; a sane one has some hundred
 
 
-@dataclass(slots=True)
-class _Begun:
-    """A message whose last fragment has not come yet."""
+@dataclass(slots=True, eq=False)
+class Begun:
+    """A message of which fragments have come."""
 
-    start: int
-    commands: list[Field] = field(default_factory=list)
-    fragments: list[Span] = field(default_factory=list)
-    size: int = 0
-    command_done: bool = False
-    dataset_bytes: int | None = None
-    done: bool = False
-    pdus: list[int] = field(default_factory=list)
-    stop: int = 0
+    context_id: int
+    start: int  # of the first PDU that carried it
+    stop: int = 0  # behind the last PDU that carried it
     time: int | None = None
-    command: Field | None = None
-    findings: tuple[Finding, ...] = ()  # those that no PDU shows by itself
+    pdus: list[int] = field(default_factory=list)  # first and last index of each run of PDUs
+    pieces: list[bytes] = field(default_factory=list)  # of the command set
+    spans: list[tuple[int, int]] = field(default_factory=list)  # where those lay
+    size: int = 0  # of the command set
+    command: bytes | None = None  # once it is whole
+    values: Mapping[int, Any] = field(default_factory=dict)  # its elements, by tag
+    findings: tuple[Finding, ...] = ()  # what they show
+    dataset_bytes: int | None = None
+    done: bool = False  # the last fragment has come
+    whole: bool = True  # no byte of it is missing
+
+    @property
+    def in_one_piece(self) -> bool:
+        """Whether the command set came in one fragment, in which its PDU's tree shows it."""
+        return len(self.spans) == 1 and self.command is not None and begins_command(self.command)
+
+    def carried(self, index: int) -> None:
+        """A PDU carried a part of it."""
+        if self.pdus and index <= self.pdus[-1] + 1:
+            self.pdus[-1] = index
+        else:
+            self.pdus += [index, index]
 
 
-class Assembler:
+def begins_command(data: bytes) -> bool:
+    """Whether a fragment begins as a command set does: with group 0000, if with anything."""
+    return data[:2] in (b"", b"\0\0")
+
+
+class Fragments:
     """Joins the fragments of one direction of an association to messages.
 
     Fragments that belong to nothing (a data set before its command set) are passed over here:
     they are a matter of findings.
     """
 
+    def __init__(self) -> None:
+        self.begun: dict[int, Begun] = {}  # by presentation context
+        self.left: list[Begun] = []  # a new message began before these had ended
+
+    def command(self, context_id: int, start: int, at: int, data: bytes, last: bool) -> Begun:
+        """A fragment of a command set that lies at ``at``, in a PDU that begins at ``start``."""
+        begun = self.begun.get(context_id)
+        if begun is None or begun.command is not None:
+            if begun is not None:
+                self.left.append(begun)
+            begun = self.begun[context_id] = Begun(context_id, start)
+        begun.size += len(data)
+        if begun.size <= COMMAND_LIMIT and (data or last):
+            begun.pieces.append(data)
+            begun.spans.append((at, at + len(data)))
+        if last:
+            self._read(begun)
+        return begun
+
+    def data(self, context_id: int, size: int, last: bool) -> Begun | None:
+        """A fragment of a data set; gives the message that it belongs to."""
+        begun = self.begun.get(context_id)
+        if begun is None or begun.command is None:
+            return None
+        begun.dataset_bytes = (begun.dataset_bytes or 0) + size
+        if last:
+            self._end(begun)
+        return begun
+
+    def _read(self, begun: Begun) -> None:
+        begun.command = b"".join(begun.pieces)
+        begun.pieces.clear()
+        try:
+            begun.values, found = scan_command(begun.command)
+            begun.findings = tuple(finding(c, w, Span(at, end)) for c, w, at, end in found)
+        except Irregular:
+            tree = decode_command_set(begun.command)
+            begun.values = {one.code or 0: one.value for one in reversed(tree.children)}
+            begun.findings = tuple(found for one in tree.walk() for found in one.findings)
+        if begun.values.get(command.DATA_SET_TYPE) in (None, command.NO_DATA_SET):
+            self._end(begun)
+
+    def _end(self, begun: Begun) -> None:
+        begun.done = True
+        del self.begun[begun.context_id]
+
+
+class Assembler:
+    """The same for the PDUs of one direction as trees: gives messages."""
+
     def __init__(self, sender: Side) -> None:
         self._sender: Side = sender
-        self._begun: dict[int, _Begun] = {}
-        self._left: list[tuple[int, _Begun]] = []  # a new message began before these had ended
+        self._fragments = Fragments()
 
     def feed(self, pdu: Pdu) -> list[Message]:
         """The messages that this P-DATA-TF completes; other PDUs complete none."""
         completed = []
         for pdv in pdu.root.children:
-            if pdv.name == PDV.name and len(pdv.children) == len(PDV.rows):
-                message = self._fragment(pdu, pdv)
-                if message is not None:
-                    completed.append(message)
+            if pdv.name != PDV.name or len(pdv.children) != len(PDV.rows):
+                continue
+            _, context, header, fragment = pdv.children
+            last = bool(header.value & 2)
+            if header.value & 1:
+                at, raw = fragment.start, fragment.raw
+                begun = self._fragments.command(context.value, pdu.start, at, raw, last)
+            else:
+                size = fragment.stop - fragment.start
+                of = self._fragments.data(context.value, size, last)
+                if of is None:
+                    continue
+                begun = of
+            begun.stop, begun.time = pdu.stop, pdu.time
+            if pdu.index is not None:
+                begun.carried(pdu.index)
+            if begun.done:
+                completed.append(self._message(begun))
         return completed
 
     def awaits_data_set(self, context_id: int) -> bool:
         """Whether a message of that presentation context has announced a data set."""
-        begun = self._begun.get(context_id)
-        return begun is not None and begun.command_done
+        begun = self._fragments.begun.get(context_id)
+        return begun is not None and begun.command is not None
 
     @property
     def abandoned(self) -> int:
         """How many messages did not end before the next one began in their context."""
-        return len(self._left)
+        return len(self._fragments.left)
 
     def rest(self) -> list[Message]:
         """The messages that have not ended; those without a whole command set are left out."""
-        begun = [*self._left, *self._begun.items()]
-        return [self._message(ident, one) for ident, one in begun if one.command_done]
+        begun = [*self._fragments.left, *self._fragments.begun.values()]
+        return [self._message(one) for one in begun if one.command is not None]
 
-    def _fragment(self, pdu: Pdu, pdv: Field) -> Message | None:
-        _, context, header, fragment = pdv.children
-        last = bool(header.value & 2)
-        begun = self._begun.get(context.value)
-        if header.value & 1:
-            if begun is None or begun.command_done:
-                if begun is not None:
-                    self._left.append((context.value, begun))
-                begun = self._begun[context.value] = _Begun(pdu.start)
-            self._add_command(begun, fragment, last)
-        elif begun is None or not begun.command_done:
-            return None
-        else:
-            begun.dataset_bytes = (begun.dataset_bytes or 0) + fragment.stop - fragment.start
-            begun.done = last
-        begun.stop, begun.time = pdu.stop, pdu.time
-        if pdu.index is not None and pdu.index not in begun.pdus[-1:]:
-            begun.pdus.append(pdu.index)
-        if not begun.done:
-            return None
-        del self._begun[context.value]
-        return self._message(context.value, begun)
-
-    def _add_command(self, begun: _Begun, fragment: Field, last: bool) -> None:
-        size = fragment.stop - fragment.start
-        begun.size += size
-        if begun.size <= COMMAND_LIMIT and (size or last):
-            begun.commands.append(fragment)
-            begun.fragments.append(fragment.span)
-        if last:
-            begun.command_done = True
-            if begun.commands == [fragment] and fragment.name == command.COMMAND_SET.name:
-                begun.command = fragment
-            else:
-                begun.command = decode_command_set(b"".join(one.raw for one in begun.commands))
-                begun.findings = tuple(f for one in begun.command.walk() for f in one.findings)
-            announced = _value(begun.command, command.DATA_SET_TYPE)
-            begun.done = announced in (None, command.NO_DATA_SET)
-
-    def _message(self, context_id: int, begun: _Begun) -> Message:
-        assert begun.command is not None
-        elements = begun.command.children
-        values = {one.code: one.value for one in reversed(elements)}  # the first of each counts
-        return Message(
-            type=_name(_number(values, command.COMMAND_FIELD)),
-            sender=self._sender,
-            context_id=context_id,
-            fields=elements,
-            message_id=_number(values, 0x0110),
-            responding_to=_number(values, 0x0120),
-            status=_number(values, command.STATUS),
-            sop_class=_text(values, 0x0002) or _text(values, 0x0003),
-            sop_instance=_text(values, 0x1000) or _text(values, 0x1001),
+    def _message(self, begun: Begun) -> Message:
+        return message(
+            self._sender,
+            begun.values,
+            begun.command or b"",
+            begun.spans,
+            context_id=begun.context_id,
             dataset_bytes=begun.dataset_bytes,
             start=begun.start,
             stop=begun.stop,
             time=begun.time,
             complete=begun.done,
-            pdus=tuple(begun.pdus),
-            fragments=tuple(begun.fragments),
-            findings=begun.findings,
-            more=_more(values),
+            pdus=indices(begun.pdus),
+            findings=() if begun.in_one_piece else begun.findings,
         )
 
 
-def _value(command_set: Field, tag: int) -> Any:
-    return next((one.value for one in command_set.children if one.code == tag), None)
+def indices(runs: Sequence[int]) -> Sequence[int]:
+    """The indices in runs of which the first and the last one are given."""
+    ranges = [range(first, last + 1) for first, last in zip(runs[::2], runs[1::2], strict=True)]
+    return ranges[0] if len(ranges) == 1 else tuple(index for one in ranges for index in one)
 
 
-def _number(values: Mapping[Any, Any], tag: int) -> int | None:
+def message(
+    sender: Side,
+    values: Mapping[int, Any],
+    command_set: bytes,
+    spans: Sequence[tuple[int, int]],
+    **known: Any,
+) -> Message:
+    """The message of this command set and its values; ``known`` is what else is known of it."""
+    start = spans[0][0] if len(spans) == 1 else 0
+    return Message(
+        type=name(_number(values, command.COMMAND_FIELD)),
+        sender=sender,
+        message_id=_number(values, 0x0110),
+        responding_to=_number(values, 0x0120),
+        status=_number(values, command.STATUS),
+        sop_class=_text(values, 0x0002) or _text(values, 0x0003),
+        sop_instance=_text(values, 0x1000) or _text(values, 0x1001),
+        fragments=tuple(Span(*span) for span in spans),
+        more=_more(values),
+        tree=partial(decode_command_set, command_set, start=start),
+        **known,
+    )
+
+
+def name(command_field: int | None) -> str:
+    """What a message of that Command Field is called."""
+    if command_field is None:
+        return "unknown message"
+    return command.COMMAND_FIELDS.get(command_field, f"Command Field {command_field:04X}H")
+
+
+def _number(values: Mapping[int, Any], tag: int) -> int | None:
     value = values.get(tag)
     return value if isinstance(value, int) else None
 
 
-def _text(values: Mapping[Any, Any], tag: int) -> str | None:
+def _text(values: Mapping[int, Any], tag: int) -> str | None:
     value = values.get(tag)
     return value if isinstance(value, str) else None
-
-
-def _name(command_field: int | None) -> str:
-    if command_field is None:
-        return "unknown message"
-    return command.COMMAND_FIELDS.get(command_field, f"Command Field {command_field:04X}H")
 
 
 _MORE = {
@@ -164,7 +228,7 @@ _MORE = {
 _SUBOPERATIONS = {0x1020: "remaining", 0x1021: "completed", 0x1022: "failed", 0x1023: "warning"}
 
 
-def _more(values: Mapping[Any, Any]) -> Mapping[str, Any]:
+def _more(values: Mapping[int, Any]) -> Mapping[str, Any]:
     """The further keys of the contract that the message has a value for."""
     more: dict[str, Any] = {key: values[tag] for tag, key in _MORE.items() if tag in values}
     counters = {key: _number(values, tag) for tag, key in _SUBOPERATIONS.items() if tag in values}

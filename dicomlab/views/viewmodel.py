@@ -175,7 +175,8 @@ def rows(pdu: Pdu, *, draft: bool = False) -> ByteLayout:
     stream the PDU stands.
     """
     subtitle = _pdu_subtitle(pdu)
-    pdu = replace(pdu, root=_from_zero(pdu.root, pdu.start))
+    root = pdu.root
+    pdu = replace(pdu, tree=_from_zero(root, root.start), span=None)
     notes, hidden_notes = _notes(pdu.findings)
     numbers = {id(one): number for number, one in enumerate(pdu.findings[:NOTES], 1)}
     walk = _walk(pdu)

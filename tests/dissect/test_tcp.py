@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dicomlab.dissect import tcp
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, Segment
-from dicomlab.dissect.tcp import Connections, TcpConnection
+from dicomlab.dissect.tcp import Connections, Seen, TcpConnection
 
 CLIENT, SERVER = b"\x0a\0\0\1\xc0\0", b"\x0a\0\0\2\0\x68"
 
@@ -27,13 +27,16 @@ class Kept:
     def begin(self, at_start: bool) -> None:
         self.at_start = at_start
 
-    def data(self, chunk: bytes, time: int | None, frame: int) -> None:
+    def data(self, at: int, chunk: bytes, seen: Seen) -> int:
         assert chunk
+        assert at == len(self.bytes_)
         self.bytes_ += chunk
-        self.frames.append(frame)
+        self.frames.append(seen.frame)
+        return 0
 
-    def gap(self, size: int) -> None:
+    def gap(self, at: int, size: int) -> None:
         assert size > 0
+        assert at == len(self.bytes_)
         self.gaps.append(size)
         self.bytes_ += b"." * size
 
@@ -64,7 +67,7 @@ class Bench:
         source, target = (SERVER, CLIENT) if back else (CLIENT, SERVER)
         size = len(data) if size is None else size
         segment = Segment(source, target, sequence % (1 << 32), flags, data, size)
-        self.connections.segment(segment, self.frame * 1000, self.frame)
+        self.connections.segment(segment, Seen(self.frame * 1000, self.frame, 0))
 
     def handshake(self, first: int = 99, second: int = 499) -> None:
         self.feed(first, flags=SYN)

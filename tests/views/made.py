@@ -116,7 +116,6 @@ def _messages(pdus: Sequence[Pdu]) -> list[Message]:
                 type=names.get(command.value, f"{command.value:04X}H"),
                 sender=pdu.sender or "requestor",
                 context_id=1,
-                fields=(),
                 message_id=value.get("Message ID"),
                 responding_to=value.get("Message ID Being Responded To"),
                 status=value.get("Status"),

@@ -318,9 +318,9 @@ def test_fragments_of_one_message_fold_and_so_do_stores_of_different_length() ->
         lines += [("requestor", made.fragment(), index + n) for n in range(pieces)]
         lines.append(("acceptor", made.fragment(), index + pieces))
         parts = tuple(range(index, index + pieces))
-        stored = Message("C-STORE-RQ", "requestor", 1, (), message_id=number, pdus=parts,
+        stored = Message("C-STORE-RQ", "requestor", 1, message_id=number, pdus=parts,
                          dataset_bytes=1000 + number)  # fmt: skip
-        answer = Message("C-STORE-RSP", "acceptor", 1, (), responding_to=number, status=0,
+        answer = Message("C-STORE-RSP", "acceptor", 1, responding_to=number, status=0,
                          pdus=(index + pieces,))  # fmt: skip
         messages += [stored, answer]
         index += pieces + 1
