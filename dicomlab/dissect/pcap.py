@@ -425,6 +425,7 @@ class Reader:
         """The enhanced packet blocks that are whole in the buffer, up to another block."""
         interfaces, buffer, at = section.interfaces, self.source.buffer, self._at
         unpack = struct.Struct(section.order + "IIIIIII").unpack_from
+        again = struct.Struct(section.order + "I").unpack_from
         end, number = len(buffer), -1
         interface = Interface(0, 28)
         first, last = 1 << 64, -1
@@ -434,6 +435,8 @@ class Reader:
                 kind, whole, which, high, low, captured, size = unpack(buffer, at)
                 stop = at + whole
                 if kind != _ENHANCED or stop > end or captured + 32 > whole or whole & 3:
+                    break
+                if again(buffer, stop - 4)[0] != whole:
                     break
                 if which != number:
                     if which >= len(interfaces):
