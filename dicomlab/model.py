@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeVar,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -404,6 +413,44 @@ class Pdu(Drawn):
 
     def __repr__(self) -> str:
         return f"<Pdu {self.name}, {len(self)} bytes>"
+
+
+class PduLine(NamedTuple):
+    """What a list of PDUs says of one: all but its bytes."""
+
+    sender: Side | None
+    type: str | None
+    start: int
+    end: int  # for one that is not complete, where it says that it ends, if it does
+    frames: tuple[int, int] | None
+    time: int | None
+    complete: bool
+
+
+def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:
+    """The PDUs as lines; of a capture they come without the cost of making each PDU."""
+    if isinstance(pdus, HasPduLines):
+        return pdus.pdu_lines()
+    return (
+        PduLine(
+            one.sender,
+            one.type,
+            one.start,
+            one.stop if one.stated is None else one.stated,
+            one.frames,
+            one.time,
+            one.complete,
+        )
+        for one in pdus
+    )
+
+
+@runtime_checkable
+class HasPduLines(Protocol):
+    """A sequence of PDUs that knows their lines by heart."""
+
+    def pdu_lines(self) -> Iterable[PduLine]:
+        """The PDUs as lines."""
 
 
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?:id=(?P<id>\d+)|(?P<index>\d+))\])?")

@@ -43,6 +43,7 @@ from dicomlab.model import (
     Outcome,
     Part,
     Pdu,
+    PduLine,
     PresentationContext,
     Side,
     Span,
@@ -56,6 +57,7 @@ from dicomlab.spec.pdu import PDUS
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 SORTED = 1 << 20  # PDUs of an association that are put into the order of their times
 _RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
+_NAMES: dict[int, str | None] = {0: None, **{code: one.name for code, one in PDUS.items()}}
 T = TypeVar("T")
 
 
@@ -293,6 +295,7 @@ class _Conversation:
         if talk.shuffled and len(talk.pdus) <= SORTED:
             _put_in_order(talk, spool)
         outcome = self._outcome()
+        asking, answering = connection.streams[:: 1 if self.first == 0 else -1]
         return (
             connection.number,
             self.first,
@@ -306,9 +309,10 @@ class _Conversation:
             talk.pdus.put_away(),
             talk.messages.put_away(),
             tuple(map(tuple, self._findings(outcome))),
-            tuple(
-                (self._each(what)["requestor"], self._each(what)["acceptor"])
-                for what in ("missing", "retransmitted", "early")
+            (
+                (asking.missing, answering.missing),
+                (asking.retransmitted, answering.retransmitted),
+                (asking.early, answering.early),
             ),
             connection.start_time,
             connection.stop_time,
@@ -341,15 +345,15 @@ class _Conversation:
 
     def _outcome(self) -> Row:
         asked: Side | None = None  # who asked for the release
-        for one in sorted(self.talk.closings):
-            sender = self.sides[one.side]
-            if one.code == _RJ:
-                return "rejected", sender, *one.values
-            if one.code == _ABORT:
-                return "aborted", sender, *one.values
-            if one.code == _RELEASE_RQ:
+        for _, side, code, *values in sorted(self.talk.closings):
+            sender = self.sides[side]
+            if code == _RJ:
+                return "rejected", sender, *values
+            if code == _ABORT:
+                return "aborted", sender, *values
+            if code == _RELEASE_RQ:
                 asked = asked or sender
-            if one.code == _RELEASE_RP:
+            if code == _RELEASE_RP:
                 return "released", asked or _opposite(sender), None, None, None
         end = self._first_ending()
         answered = any(row[1] != _RQ for row in self.talk.pdus)
@@ -468,7 +472,7 @@ def _put_in_order(talk: Talk, spool: Spool) -> None:
         places[before] = number
         ordered.append(tuple(row))
     talk.pdus = ordered
-    talk.closings = [one._replace(pdu=places[one.pdu]) for one in talk.closings]
+    talk.closings = [(places[one[0]], *one[1:]) for one in talk.closings]
     messages = [_moved(MessageRow._make(row), places) for row in talk.messages]
     messages.sort(key=lambda one: one.commanded)
     talk.messages = Rows(spool, map(tuple, messages))
@@ -543,7 +547,7 @@ class _Association:
             outcome=Outcome(*outcome),
             presentation_contexts=tuple(PresentationContext(*one) for one in contexts_),
             negotiation={"requestor": negotiated[0], "acceptor": negotiated[1]},
-            pdus=_Table(Rows.of(self._spool, pdus), make_pdu),
+            pdus=_Pdus(Rows.of(self._spool, pdus), make_pdu),
             messages=_Table(Rows.of(self._spool, messages), partial(_message, sides)),
             findings=tuple(_finding(one, sides) for one in findings),
             missing_bytes=missing,
@@ -570,10 +574,17 @@ class _Pdu:
         self._ways = ways
         self._with_frames = with_frames
 
+    def line(self, row: Row) -> PduLine:
+        """A PDU without its tree."""
+        side, code, start, _, stated, first, last, time, complete, _, _ = row
+        frames = (first, last) if self._with_frames else None
+        kind = _NAMES[code]
+        return PduLine(self._sides[side], kind, start, stated, frames, time, complete)
+
     def __call__(self, index: int, row: Row) -> Pdu:
         side, code, start, stop, stated, first, last, time, complete, _, _ = row
         return Pdu(
-            PDUS[code].name if code else None,
+            _NAMES[code],
             _Tree(self._source, self._ways[side], row),
             self._sides[side],
             time,
@@ -583,6 +594,18 @@ class _Pdu:
             Span(start, stop),
             stated,
         )
+
+
+class _Pdus(_Table[Pdu]):
+    """The PDUs of an association."""
+
+    def __init__(self, rows: Rows, make: _Pdu) -> None:
+        super().__init__(rows, make)
+        self._lines = make.line
+
+    def pdu_lines(self) -> Iterator[PduLine]:
+        """The PDUs without their trees."""
+        return map(self._lines, self._rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from mmap import mmap
 from typing import Any, NamedTuple
 
@@ -47,8 +47,10 @@ class Segment(NamedTuple):
 
 def endpoint(end: End) -> Endpoint:
     """The end as address and port."""
-    address = IPv4Address(end[:4]) if len(end) == 6 else IPv6Address(end[:16])
-    return Endpoint(str(address), int.from_bytes(end[-2:], "big"))
+    port = int.from_bytes(end[-2:], "big")
+    if len(end) == 6:
+        return Endpoint(".".join(map(str, end[:4])), port)
+    return Endpoint(str(IPv6Address(end[:16])), port)
 
 
 # Ethernet, IPv4 and TCP as nearly all packets have them: what they begin with up to the first byte

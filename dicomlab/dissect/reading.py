@@ -7,11 +7,11 @@ the command sets are looked at, and data sets are counted and passed over.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dicomlab.dissect.rows import Rows, Spool
+from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.tcp import Seen
 from dicomlab.model import Finding, Layout, Part, Pdu, Span
 from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode, finding
@@ -21,9 +21,10 @@ from dicomlab.protocol.scanner import (
     head,
     is_regular_data,
     is_regular_pdv,
+    scan_command,
     scan_pdu,
 )
-from dicomlab.spec.command import BY_NAME, COMMAND_FIELD, RESPONSE
+from dicomlab.spec.command import BY_NAME, COMMAND_FIELD, DATA_SET_TYPE, NO_DATA_SET, RESPONSE
 from dicomlab.spec.findings import FINDINGS
 from dicomlab.spec.pdu import P_DATA_TF, PDUS, PDV
 
@@ -67,6 +68,7 @@ _EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-R
 
 _PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
 _PDV_HEAD = head(PDV)
+_LAST_COMMAND = 3  # message control header: the last fragment of a command set (PS3.8 E.2)
 
 
 class PduRow(NamedTuple):
@@ -102,13 +104,8 @@ class MessageRow(NamedTuple):
     commanded: tuple[int, int]  # the PDU and the place where its command set ended
 
 
-class Closing(NamedTuple):
-    """A PDU that ends an association, or asks to."""
-
-    pdu: int  # its index
-    side: int
-    code: int
-    values: tuple[int | None, int | None, int | None]  # result, source, reason
+# a PDU that ends an association, or asks to: its index, side, type; result, source, reason
+Closing = tuple[int, int, int, int | None, int | None, int | None]
 
 
 class FindingRow(NamedTuple):
@@ -134,6 +131,11 @@ class FindingRow(NamedTuple):
 class Talk:
     """What both directions of a connection say."""
 
+    __slots__ = (
+        "_alike", "_count", "_latest", "_unfinished", "accept", "answerer", "asked", "certain",
+        "closings", "findings", "messages", "opened", "pdus", "readers", "request", "shuffled",
+    )  # fmt: skip
+
     def __init__(self, spool: Spool) -> None:
         self.pdus = Rows(spool)
         self.messages = Rows(spool)
@@ -147,19 +149,29 @@ class Talk:
         self.asked: tuple[int, int] | None = None  # how weak the evidence is, and the requestor
         self.findings: list[FindingRow] = []
         self.shuffled = False  # a PDU was whole before one that was read earlier
-        self._latest: int | None = None
-        self._alike: Counter[tuple[str, int]] = Counter()
-        self._unfinished: deque[tuple[int, Begun, tuple[int, int]]] = deque()
+        self._count = 0  # of PDUs
+        self._latest = -(1 << 63)
+        self._alike: dict[tuple[str, int], int] = {}
+        self._unfinished: deque[Row | tuple[int, Begun, tuple[int, int]]] = deque()
 
-    def add(self, row: PduRow) -> int:
-        """A PDU has been read; gives its index."""
-        index = len(self.pdus)
-        if row.time is not None:
-            if self._latest is not None and row.time < self._latest:
+    def add(self, row: Row) -> int:
+        """A PDU has been read (a PduRow); gives its index."""
+        time = row[7]
+        if time is not None:
+            if time < self._latest:
                 self.shuffled = True
-            self._latest = row.time
-        self.pdus.append(tuple(row))
-        return index
+            self._latest = time
+        self.pdus.append(row)
+        self._count += 1
+        return self._count - 1
+
+    def told(self, row: Row) -> None:
+        """A message without a data set has come whole (a MessageRow)."""
+        if self._unfinished:  # its turn is behind those that began before
+            self._unfinished.append(row)
+        else:
+            self.messages.append(row)
+        self._asked_by(row[0], row[2])
 
     def opens(self, code: int, side: int, part: Part) -> None:
         """An A-ASSOCIATE-RQ or -AC, as values."""
@@ -180,10 +192,7 @@ class Talk:
         if code == _RELEASE_RQ:
             self.asks(0, side)
         if len(self.closings) < CLOSINGS:
-            names = "Result", "Source", "Reason/Diag."
-            found = (part.values.get(name) for name in names)
-            result, source, reason = (one if isinstance(one, int) else None for one in found)
-            self.closings.append(Closing(index, side, code, (result, source, reason)))
+            self.closings.append((index, side, code, *_codes(part)))
 
     def asks(self, weak: int, side: int) -> None:
         """Evidence for who is the requestor; the least weak counts, and of those the first."""
@@ -192,24 +201,32 @@ class Talk:
 
     def commanded(self, side: int, begun: Begun, index: int) -> None:
         """The command set of a message is whole."""
-        field = begun.values.get(COMMAND_FIELD)
-        if isinstance(field, int):
+        self._asked_by(side, begun.values)
+        self._unfinished.append((side, begun, (index, begun.spans[-1][1] if begun.spans else 0)))
+
+    def _asked_by(self, side: int, values: Mapping[int, Any]) -> None:
+        """A command set is evidence for who is the requestor."""
+        field = values.get(COMMAND_FIELD)
+        if self.request is None and isinstance(field, int):
             weak = field & ~RESPONSE in _EITHER_WAY
             self.asks(1 + weak, 1 - side if field & RESPONSE else side)
-        self._unfinished.append((side, begun, (index, begun.spans[-1][1] if begun.spans else 0)))
 
     def end_messages(self, *, all_of_them: bool = False) -> None:
         """Put the messages that have ended into rows, in the order of their command sets."""
         waiting = self._unfinished
-        while waiting and (waiting[0][1].done or all_of_them):
-            self._message(*waiting.popleft())
+        while waiting and (all_of_them or _has_ended(waiting[0])):
+            self._message(waiting.popleft())
         if len(waiting) > UNFINISHED:  # one never ends: those behind it are not held up
-            ended = [one for one in waiting if one[1].done]
-            self._unfinished = deque(one for one in waiting if not one[1].done)
+            ended = [one for one in waiting if _has_ended(one)]
+            self._unfinished = deque(one for one in waiting if not _has_ended(one))
             for one in ended:
-                self._message(*one)
+                self._message(one)
 
-    def _message(self, side: int, begun: Begun, commanded: tuple[int, int]) -> None:
+    def _message(self, one: Row | tuple[int, Begun, tuple[int, int]]) -> None:
+        if not isinstance(one[1], Begun):
+            self.messages.append(one)
+            return
+        side, begun, commanded = one
         row = MessageRow(
             side,
             begun.context_id,
@@ -228,22 +245,22 @@ class Talk:
 
     def show(self, side: int, found: Iterable[Finding], frames: tuple[int, int]) -> None:
         """What a PDU or message of a side shows; what is only worth knowing is said once each."""
-        told: dict[str, FindingRow] = {}
-        times: Counter[str] = Counter()
+        told: dict[str, tuple[int, int]] = {}  # of those worth knowing: place, and how often
         for one in found:
-            times[one.code] += 1
-            if one.severity == "info" and one.code in told:
+            if one.code in told:
+                place, times = told[one.code]
+                told[one.code] = place, times + 1
                 continue
-            self._alike[one.code, side] += 1
-            if self._alike[one.code, side] <= ALIKE:
-                told[one.code] = FindingRow.of(one, side, frames)
-                self.findings.append(told[one.code])
-        for code, row in told.items():
-            if times[code] > 1 and FINDINGS[code].severity == "info":
-                at = self.findings.index(row)
-                self.findings[at] = row._replace(
-                    what=f"{row.what} ({times[code]} times in this PDU)"
-                )
+            alike = self._alike[one.code, side] = self._alike.get((one.code, side), 0) + 1
+            if alike <= ALIKE:
+                if one.severity == "info":
+                    told[one.code] = len(self.findings), 1
+                self.findings.append(FindingRow.of(one, side, frames))
+        for place, times in told.values():
+            if times > 1:
+                row = self.findings[place]
+                what = f"{row.what} ({times} times in this PDU)"
+                self.findings[place] = row._replace(what=what)
 
     def more(self) -> Iterator[FindingRow]:
         """How many findings there are beyond those that are listed."""
@@ -253,6 +270,19 @@ class Talk:
                 yield FindingRow(code, what, side, None, None, None, None, FINDINGS[code].clause)
 
 
+def _codes(part: Part) -> tuple[int | None, int | None, int | None]:
+    """Result, source and reason, as far as a PDU has them."""
+    if "Source" not in part.values:
+        return None, None, None
+    found = (part.values.get(name) for name in ("Result", "Source", "Reason/Diag."))
+    result, source, reason = (one if isinstance(one, int) else None for one in found)
+    return result, source, reason
+
+
+def _has_ended(one: Row | tuple[int, Begun, tuple[int, int]]) -> bool:
+    return not isinstance(one[1], Begun) or one[1].done
+
+
 # what a reader is in the middle of
 _HEAD, _BODY, _PDV, _COMMAND, _DATA_SET, _REST, _LOST, _UNREADABLE, _FOREIGN = range(9)
 _KEPT = frozenset({_HEAD, _BODY, _PDV, _COMMAND})
@@ -260,6 +290,14 @@ _KEPT = frozenset({_HEAD, _BODY, _PDV, _COMMAND})
 
 class PduReader:
     """Takes one direction's bytes, in order."""
+
+    __slots__ = (
+        "_at_start", "_begun", "_code", "_commanded", "_context", "_dataset", "_first",
+        "_fragments", "_goal", "_held", "_hole", "_keeps", "_last", "_looked_into", "_mode",
+        "_pdvs", "_pieces", "_place", "_regular", "_reserved", "_side", "_start", "_stop", "_talk",
+        "_there", "_time", "_touched", "beginning", "foreign", "gaps", "missing", "skipped",
+        "strays",
+    )  # fmt: skip
 
     _start: int  # of the PDU under way
     _there: int  # its bytes up to here are there
@@ -299,20 +337,93 @@ class PduReader:
         """The next bytes, at that offset; gives how many of those behind need not be shown."""
         if len(self.beginning) < BEGINNING:
             self.beginning += chunk[: BEGINNING - len(self.beginning)]
-        if self._mode >= _LOST:
+        here = 0
+        if self._mode == _HEAD and not self._first:
+            here = self._whole_pdus(at, chunk, seen)
+            if here == len(chunk):
+                return 0
+        elif self._mode >= _LOST:
             self._search(at, chunk)
-        elif self._first:  # the PDU under way goes on
+        else:  # the PDU under way goes on
             self._note(seen)
-        here = self._read(at, chunk, seen) if self._mode < _LOST else 0
+        if self._mode < _LOST:
+            here = self._read(at, here, chunk, seen)
         if self._mode < _LOST:
             return 0 if self._keeps else self._goal - at - len(chunk) - 1
         if here < len(chunk):
             self._pass_over(at + here, chunk[here:] if here else chunk, seen)
         return _FOREVER if self._mode == _FOREIGN else 0
 
-    def _read(self, at: int, chunk: bytes, seen: Seen) -> int:
-        """Take the bytes of PDUs; gives how many those are."""
+    def _whole_pdus(self, at: int, chunk: bytes, seen: Seen) -> int:
+        """Take PDUs that are whole in one packet and as they should be, as most small ones are.
+
+        Gives how many bytes those have; the others go step by step.
+        """
+        talk, side = self._talk, self._side
+        time, frame, place = seen
         here, size = 0, len(chunk)
+        while here + PDU_HEADER < size:
+            code, reserved, length = _PDU_HEAD.unpack_from(chunk, here)
+            stop = here + PDU_HEADER + length
+            if stop > size or code not in PDUS:
+                break
+            if code == _DATA:
+                if reserved or not self._whole_command(at, here, stop, chunk, seen):
+                    break
+            else:
+                data = chunk if length + PDU_HEADER == size else chunk[here:stop]
+                try:
+                    part, found = scan_pdu(data, at + here)
+                except Irregular:
+                    break
+                index = talk.add(
+                    (side, code, at + here, at + stop, at + stop, frame, frame, time, True, place,
+                     self._begun)
+                )  # fmt: skip
+                self._understood(code, part, index)
+                if found:
+                    shown = [finding(one, what, Span(*span)) for one, what, *span in found]
+                    talk.show(side, shown, (frame, frame))
+                else:
+                    talk.certain = True
+            here = stop
+        if here:  # nothing else is to be cleared: no PDU was under way
+            self._start = self._there = at + here
+            self._goal = self._start + PDU_HEADER
+        return here
+
+    def _whole_command(self, at: int, here: int, stop: int, chunk: bytes, seen: Seen) -> bool:
+        """Take a P-DATA-TF that is one whole message without a data set, if it is one."""
+        begins = here + PDU_HEADER + _PDV_HEAD.size
+        if begins > stop:
+            return False
+        length, context_id, header = _PDV_HEAD.unpack_from(chunk, here + PDU_HEADER)
+        whole = header == _LAST_COMMAND and begins + length - 2 == stop
+        if not whole or self._fragments.begun or not is_regular_pdv(length, context_id, header):
+            return False
+        data = chunk[begins:stop]
+        try:
+            values, found = scan_command(data)
+        except Irregular:
+            return False
+        if found or values[DATA_SET_TYPE] != NO_DATA_SET:
+            return False
+        talk, side, span = self._talk, self._side, (at + begins, at + stop)
+        time, frame, place = seen
+        index = talk.add(
+            (side, _DATA, at + here, at + stop, at + stop, frame, frame, time, True, place,
+             self._begun)
+        )  # fmt: skip
+        talk.certain = True
+        talk.told(
+            (side, context_id, values, data, (span,), None, at + here, at + stop, time, True,
+             (index, index), (index, span[1]))
+        )  # fmt: skip
+        return True
+
+    def _read(self, at: int, here: int, chunk: bytes, seen: Seen) -> int:
+        """Take the bytes of PDUs, from ``here`` on; gives up to where."""
+        size = len(chunk)
         while here < size and self._mode < _LOST:
             if not self._first:
                 self._first = self._last = seen.frame
@@ -392,8 +503,8 @@ class PduReader:
         self._dataset: Begun | None = None  # the message whose data set passes by
         self._touched: list[Begun] = []  # messages of which it carries a part
         self._commanded: list[Begun] = []  # those of which it ends the command set
-        fragments = self._fragments.begun
-        self._begun = tuple(ident for ident, one in fragments.items() if one.command is None)
+        begun = self._fragments.begun
+        self._begun = tuple(i for i, one in begun.items() if one.command is None) if begun else ()
 
     def _expect(self, mode: int, goal: int) -> None:
         self._mode, self._goal, self._keeps = mode, goal, mode in _KEPT
@@ -616,10 +727,8 @@ class PduReader:
 
     def _add_row(self, code: int, start: int, stop: int, stated: int, complete: bool) -> int:
         return self._talk.add(
-            PduRow(
-                self._side, code, start, stop, stated, self._first, self._last, self._time,
-                complete, self._place, self._begun,
-            )
+            (self._side, code, start, stop, stated, self._first, self._last, self._time, complete,
+             self._place, self._begun)
         )  # fmt: skip
 
     def _held_to_pieces(self) -> None:

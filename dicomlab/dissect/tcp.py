@@ -80,7 +80,6 @@ class Stream:
         "_goal",
         "_receiver",
         "_room",
-        "_waiting",
         "_waiting_at",
         "_waiting_bytes",
         "begins",
@@ -93,6 +92,7 @@ class Stream:
         "quick",
         "retransmitted",
         "ticks",
+        "waiting",
         "with_syn",
     )
 
@@ -111,7 +111,7 @@ class Stream:
         self.frame = 0  # of the last packet that was passed by
         self.ticks = 0
         self.interface: Interface | None = None
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []  # segments that came before their turn
         self._waiting_at: dict[int, int] = {}  # offset → size of those that wait
         self._waiting_bytes = 0
         self._first: list[tuple[Segment, Seen]] = []  # before the beginning is known
@@ -126,11 +126,6 @@ class Stream:
     def captured(self) -> int:
         """How many bytes the capture holds."""
         return self.offset - self.missing
-
-    @property
-    def waits(self) -> bool:
-        """Whether segments wait for what lies before them."""
-        return bool(self._waiting)
 
     @property
     def seen(self) -> Seen | None:
@@ -184,13 +179,13 @@ class Stream:
         if at < self.offset:
             self.retransmitted += 1
         self._take(at, segment.data, segment.size, seen)
-        if self._waiting:
+        if self.waiting:
             self._release()
 
     def finish(self) -> None:
         """No more segments come: what waits is handed on, with gaps where bytes are missing."""
         self._begin_without_syn()
-        while self._waiting:
+        while self.waiting:
             self._give_up()
         if self._end is not None and self._end > self.offset:
             self._gap(self._end - self.offset)
@@ -198,7 +193,7 @@ class Stream:
     def _move(self, offset: int, quick: int = 0) -> None:
         """The next byte is that at ``offset``; ``quick`` from there on need not be looked at."""
         assert self.begins is not None
-        self.quick = 0 if self._waiting else quick
+        self.quick = 0 if self.waiting else quick
         self._goal = offset + self.quick
         self.next = (self.begins + offset) & _MODULO
 
@@ -254,11 +249,11 @@ class Stream:
             return
         self.early += 1
         self._waiting_at[at] = segment.size
-        heapq.heappush(self._waiting, _Waiting(at, seen.frame, segment.data, segment.size, seen))
+        heapq.heappush(self.waiting, _Waiting(at, seen.frame, segment.data, segment.size, seen))
         self._move(self.offset)
         self._count(len(segment.data))
-        while self._waiting and (
-            len(self._waiting) > WAITING_SEGMENTS
+        while self.waiting and (
+            len(self.waiting) > WAITING_SEGMENTS
             or self._waiting_bytes > WAITING_BYTES
             or self._room.taken > ALL_WAITING_BYTES
         ):
@@ -269,14 +264,14 @@ class Stream:
         self._room.taken += size
 
     def _release(self) -> None:
-        while self._waiting and self._waiting[0].at <= self.offset:
-            one = heapq.heappop(self._waiting)
+        while self.waiting and self.waiting[0].at <= self.offset:
+            one = heapq.heappop(self.waiting)
             self._waiting_at.pop(one.at, None)
             self._count(-len(one.data))
             self._take(one.at, one.data, one.size, one.seen)
 
     def _give_up(self) -> None:
-        self._gap(self._waiting[0].at - self.offset)
+        self._gap(self.waiting[0].at - self.offset)
         self._release()
 
 
@@ -375,31 +370,40 @@ class Connections:
             if captured == size and size >= least:
                 begins, total, part, protocol, key, sequence, words, flags = unpack(buffer, at)
                 if begins == beginning and protocol == 6 and not part & 0x3FFF:
-                    stream = streams.get(key)
-                    if (
-                        stream is not None
-                        and sequence == stream.next
-                        and not flags & 7
-                        and total + before_ip <= size
-                        and words >= 0x50
-                    ):
-                        length = total - 20 - (words >> 4 << 2)
-                        if 0 <= length <= stream.quick:
-                            stream.quick -= length
-                            stream.next = (sequence + length) & _MODULO
-                            stream.frame = frame
-                            stream.ticks = ticks
-                            stream.interface = interface
-                            continue
-                        if length > 0 and not stream.waits:
-                            stream.frame = frame
-                            stream.ticks = ticks
-                            stream.interface = interface
-                            place = source.base + at - interface.header
-                            start = at + before_ip + 20 + (words >> 4 << 2)
-                            seen = Seen(interface.time(ticks), frame, place)
-                            stream.follow(buffer[start : start + length], seen)
-                            continue
+                    header = 20 + (words >> 4 << 2)
+                    length = total - header
+                    if total + before_ip <= size and length >= 0 and header >= 40:
+                        stream = streams.get(key)
+                        if stream is not None and sequence == stream.next and not flags & 7:
+                            if length <= stream.quick:
+                                stream.quick -= length
+                                stream.next = (sequence + length) & _MODULO
+                                stream.frame = frame
+                                stream.ticks = ticks
+                                stream.interface = interface
+                                continue
+                            if not stream.waiting:
+                                stream.frame = frame
+                                stream.ticks = ticks
+                                stream.interface = interface
+                                place = source.base + at - interface.header
+                                start = at + before_ip + header
+                                seen = Seen(interface.time(ticks), frame, place)
+                                stream.follow(buffer[start : start + length], seen)
+                                continue
+                        place = source.base + at - interface.header
+                        start = at + before_ip + header
+                        usual = Segment(
+                            key[:4] + key[8:10],
+                            key[4:8] + key[10:],
+                            sequence,
+                            flags,
+                            buffer[start : start + length],
+                            length,
+                            place,
+                        )
+                        self.segment(usual, Seen(interface.time(ticks), frame, place))
+                        continue
             place = source.base + at - interface.header
             packet = buffer[at : at + captured]
             segment = network.segment(interface.link_type, packet, size, place)

@@ -87,7 +87,8 @@ class Decoder:
             what = f"{size} of 6 header bytes are there"
             root = blame(root, finding("pdu-header-truncated", what, root.span))
             return Pdu(layout.name, root, complete=False)
-        return Pdu(layout.name, root, complete=size == PDU_HEADER + root.children[2].value)
+        whole = PDU_HEADER + root.children[2].value
+        return Pdu(layout.name, root, complete=size == whole, stated=root.start + whole)
 
     def structure(
         self, source: Bytes, layout: Layout, at: int, limit: int, claimed: int | None

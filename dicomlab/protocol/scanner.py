@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dicomlab.model import Kind, Layout, Part, Problem, Row
 from dicomlab.spec import command
-from dicomlab.spec.kinds import CODE, U8, U16, U32
+from dicomlab.spec.kinds import CODE, U8, U16, U32, VR
 from dicomlab.spec.pdu import P_DATA_TF, PDUS, PDV
 
 Found = tuple[str, str, int, int]  # code of the finding, what was found, start, stop
@@ -24,7 +24,7 @@ Scan = Callable[[bytes, int, int, list[Found]], tuple[Part, int]]  # the part, a
 
 _NUMBERS: dict[Kind, str] = {U8: "B", CODE: "B", U16: "H", U32: "I"}
 _REMEMBERED = 2048  # values of a row: AE titles and UIDs come again and again
-_SMALL = 128  # bytes of an item that is remembered whole
+_SMALL = 512  # bytes of an item that is remembered whole
 
 
 class Irregular(Exception):
@@ -101,12 +101,12 @@ def _fixed(rows: tuple[Row, ...]) -> Step:
     size, unpack = packed.size, packed.unpack_from
     names = tuple(row.name for row in rows)
     watched: list[tuple[int, Any, int, int, Callable[[Any], Iterator[Problem]]]] = []
-    texts: list[tuple[str, int, int, Read]] = []
+    texts: list[tuple[str, int, int, int, Read]] = []
     first = 0
     for index, row in enumerate(rows):
         last = first + (row.known_size or 0)
         if row.kind not in _NUMBERS:
-            texts.append((row.name, first, last, _reader(row)))
+            texts.append((row.name, index, first, last, _reader(row)))
         elif row.check is not None:
             watched.append((index, row.default, first, last, row.check))
         first = last
@@ -117,13 +117,14 @@ def _fixed(rows: tuple[Row, ...]) -> Step:
         if at + size > end:
             raise Irregular
         numbers = unpack(data, at)
-        values.update(zip(names, numbers, strict=True))
+        values.update(zip(names, numbers))  # noqa: B905 - they are as many
         for index, usual, first, last, check in watched:
             if numbers[index] != usual:
                 found += [(c, what, at + first, at + last) for c, what in check(numbers[index])]
-        for name, first, last, read in texts:
-            values[name], shown = read(data[at + first : at + last])
-            found += [(c, what, at + first, at + last) for c, what in shown]
+        for name, index, first, last, read in texts:
+            values[name], shown = read(numbers[index])
+            if shown:
+                found += [(c, what, at + first, at + last) for c, what in shown]
         return at + size
 
     return step
@@ -140,7 +141,8 @@ def _open(row: Row) -> Step:
         if stop > end:
             raise Irregular
         values[row.name], shown = read(data[at:stop])
-        found += [(code, what, at, stop) for code, what in shown]
+        if shown:
+            found += [(code, what, at, stop) for code, what in shown]
         return stop
 
     return step
@@ -194,9 +196,7 @@ def _compiled(layout: Layout) -> Scan:
     if layout.envelope is None:
         return lambda data, at, end, found: _unenclosed(layout, steps, data, at, end, found)
     scan = _enclosed(layout, layout.envelope, steps)
-    if any(row.made_of_parts for row in layout.rows):
-        return scan
-    return _remembering(scan, layout, layout.envelope)
+    return scan if layout in PDUS.values() else _remembering(scan, layout, layout.envelope)
 
 
 def _enclosed(layout: Layout, envelope: Row, steps: list[Step]) -> Scan:
@@ -255,7 +255,8 @@ def _remembering(scan: Scan, layout: Layout, envelope: Row) -> Scan:
         if size > _SMALL or at + size > end:
             return scan(data, at, end, found)
         part, shown = known(data[at : at + size])
-        found += [(code, what, at + first, at + last) for code, what, first, last in shown]
+        if shown:
+            found += [(code, what, at + first, at + last) for code, what, first, last in shown]
         return part, at + size
 
     return remembered
@@ -287,10 +288,11 @@ def is_regular_data(reserved: int, pdvs: tuple[tuple[int, int], ...]) -> bool:
 
 
 _ELEMENT = struct.Struct("<HHI")  # the rows of an element before its value (PS3.7 6.3.1)
-_VALUES: dict[int, tuple[Read, command.Element]] = {
-    tag: (_reader(command.ELEMENT_LAYOUTS[tag].rows[-1]), element)
-    for tag, element in command.ELEMENTS.items()
-    if not element.retired
+# by tag: how the value is read, the size of a value where it has one, whether there may be several
+_VALUES: dict[int, tuple[Read, int | None, bool]] = {
+    tag: (_reader(command.ELEMENT_LAYOUTS[tag].rows[-1]), VR[one.vr].size, one.vm != "1")
+    for tag, one in command.ELEMENTS.items()
+    if not one.retired
 }
 _REQUIRED = {
     message.command_field: frozenset((command.DATA_SET_TYPE, *message.mandatory))
@@ -312,11 +314,12 @@ def scan_command(data: bytes) -> tuple[dict[int, Any], list[Found]]:
         stop = begin + size
         if tag <= last or tag not in _VALUES or stop > end or size & 1:
             raise Irregular
-        read, element = _VALUES[tag]
-        if not command.fits(element, size):
+        read, unit, many = _VALUES[tag]
+        if unit is not None and (size % unit if many else size != unit):
             raise Irregular
         values[tag], shown = read(data[begin:stop])
-        found += [(code, what, begin, stop) for code, what in shown]
+        if shown:
+            found += [(code, what, begin, stop) for code, what in shown]
         last, at = tag, stop
     counted = values.get(command.GROUP_LENGTH)
     required = _REQUIRED.get(values.get(command.COMMAND_FIELD, -1))

@@ -7,7 +7,6 @@ the exercises all read these rows; no other place knows an offset.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -165,18 +164,18 @@ def _control_meaning(value: Any, _: Values) -> str | None:
 
 def _association(_: Values, items: Sequence[Part]) -> Iterator[Trouble]:
     last = 0
-    seen: Counter[int] = Counter()
+    seen: set[int] = set()
     for number, item in enumerate(items):
         code = item.code or 0
         if code < last:
             yield "item-order", f"item {code:02X}H comes after item {last:02X}H", (number, None)
         last = max(last, code)
         ident = item.values.get("Presentation-context-ID")
-        if isinstance(ident, int):
-            seen[ident] += 1
-            if seen[ident] > 1:
-                what = f"the presentation context ID {ident} is there more than once"
-                yield "context-id-duplicate", what, (number, "Presentation-context-ID")
+        if ident in seen:
+            what = f"the presentation context ID {ident} is there more than once"
+            yield "context-id-duplicate", what, (number, "Presentation-context-ID")
+        elif isinstance(ident, int):
+            seen.add(ident)
 
 
 def _reject(values: Values, _: Sequence[Part]) -> Iterator[Trouble]:

@@ -3,12 +3,18 @@
 Keys may be added; none changes its meaning. ``null`` stands where a thing is not known. Numbers
 of the protocol are integers, times decimal strings of seconds since 1970, frames count from 1,
 offsets from 0 in the sender's stream.
+
+The document is written while the capture is gone through, an association or connection a line, and
+never stands in memory as a whole. What is there ten thousand times, PDUs and messages, is written
+by a template of its own.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, TextIO
 
 from dicomlab.model import (
@@ -19,30 +25,35 @@ from dicomlab.model import (
     Message,
     Pdu,
     PresentationContext,
+    pdu_lines,
 )
-from dicomlab.protocol.codec import PDU_HEADER
 
 SCHEMA = "dicomlab.dissection/1"
+_LISTED = 256  # PDUs or messages that are joined before they are written
 
 
 def to_json(capture: Capture) -> dict[str, Any]:
-    """The capture as values that ``json`` can write."""
-    return {**_head(capture), **{key: list(rows) for key, rows in _lists(capture).items()}}
+    """The capture as the values that its JSON document holds."""
+    document: dict[str, Any] = json.loads("".join(_pieces(capture)))
+    return document
 
 
 def write(capture: Capture, file: TextIO) -> None:
-    """Write the capture as one JSON document, an association or connection a line."""
+    """Write the capture as one JSON document."""
     file.writelines(_pieces(capture))
 
 
 def _pieces(capture: Capture) -> Iterator[str]:
+    digits = capture.digits
     yield json.dumps(_head(capture)).removesuffix("}")
-    for key, rows in _lists(capture).items():
-        yield f',\n"{key}": ['
-        for number, row in enumerate(rows):
-            yield (",\n" if number else "\n") + json.dumps(row)
-        yield "]"
-    yield "}\n"
+    yield ',\n"associations": ['
+    for number, association in enumerate(capture.associations):
+        yield ",\n" if number else "\n"
+        yield from _association(association, digits)
+    yield '],\n"connections": ['
+    for number, connection in enumerate(capture.connections):
+        yield (",\n" if number else "\n") + json.dumps(_connection(connection))
+    yield "]}\n"
 
 
 def _head(capture: Capture) -> dict[str, Any]:
@@ -53,8 +64,8 @@ def _head(capture: Capture) -> dict[str, Any]:
             "format": capture.format,
             "packets": capture.packets,
             "link_types": list(capture.link_types),
-            "first_time": _time(capture.first_time, capture.digits),
-            "last_time": _time(capture.last_time, capture.digits),
+            "first_time": time_text(capture.first_time, capture.digits),
+            "last_time": time_text(capture.last_time, capture.digits),
             "truncated_packets": capture.truncated_packets,
             "damage": capture.damage,
             "comments": list(capture.comments),
@@ -62,38 +73,111 @@ def _head(capture: Capture) -> dict[str, Any]:
     }
 
 
-def _lists(capture: Capture) -> dict[str, Iterator[dict[str, Any]]]:
-    return {
-        "associations": (_association(one, capture.digits) for one in capture.associations),
-        "connections": (_connection(one) for one in capture.connections),
-    }
-
-
-def _association(association: Association, digits: int) -> dict[str, Any]:
+def _association(association: Association, digits: int) -> Iterator[str]:
     outcome = association.outcome
-    return {
-        "connection": association.connection,
-        "requestor": str(association.requestor),
-        "acceptor": str(association.acceptor),
-        "calling_ae_title": association.calling_ae_title,
-        "called_ae_title": association.called_ae_title,
-        "application_context": association.application_context,
-        "outcome": {
-            "ended": outcome.ended,
-            "by": outcome.by,
-            "result": outcome.result,
-            "source": outcome.source,
-            "reason": outcome.reason,
-        },
-        "presentation_contexts": [_context(one) for one in association.presentation_contexts],
-        "negotiation": {side: dict(said) for side, said in association.negotiation.items()},
-        "pdus": [_pdu(one, digits) for one in association.pdus],
-        "messages": [_message(one, digits) for one in association.messages],
-        "missing_bytes": dict(association.missing_bytes),
-        "retransmitted_segments": dict(association.retransmitted_segments),
-        "out_of_order_segments": dict(association.out_of_order_segments),
-        "findings": [_finding(one) for one in association.findings],
-    }
+    yield (
+        f'{{"connection": {association.connection}'
+        f', "requestor": {quoted(str(association.requestor))}'
+        f', "acceptor": {quoted(str(association.acceptor))}'
+        f', "calling_ae_title": {_text(association.calling_ae_title)}'
+        f', "called_ae_title": {_text(association.called_ae_title)}'
+        f', "application_context": {_text(association.application_context)}'
+        f', "outcome": {{"ended": "{outcome.ended}", "by": {_text(outcome.by)}'
+        f', "result": {_number(outcome.result)}, "source": {_number(outcome.source)}'
+        f', "reason": {_number(outcome.reason)}}}'
+        f', "presentation_contexts": {_contexts(association.presentation_contexts)}'
+        f', "negotiation": {json.dumps(dict(association.negotiation))}, "pdus": ['
+    )
+    yield from _joined(_pdus(association.pdus, digits))
+    yield '], "messages": ['
+    yield from _joined(_message(one, digits) for one in association.messages)
+    yield (
+        f'], "missing_bytes": {_sides(association.missing_bytes)}'
+        f', "retransmitted_segments": {_sides(association.retransmitted_segments)}'
+        f', "out_of_order_segments": {_sides(association.out_of_order_segments)}, "findings": ['
+    )
+    yield from _joined(map(_finding, association.findings))
+    yield "]}"
+
+
+def _joined(texts: Iterable[str]) -> Iterator[str]:
+    """Texts with commas between, many at a time."""
+    waiting: list[str] = []
+    comma = ""
+    for text in texts:
+        waiting.append(text)
+        if len(waiting) == _LISTED:
+            yield comma + ", ".join(waiting)
+            comma = ", "
+            waiting.clear()
+    if waiting:
+        yield comma + ", ".join(waiting)
+
+
+def _pdus(pdus: Sequence[Pdu], digits: int) -> Iterator[str]:
+    for sender, kind, start, end, frames, time, complete in pdu_lines(pdus):
+        yield (
+            f'{{"from": {_text(sender)}, "type": {_text(kind)}, "start": {start}, "end": {end}'
+            f', "frames": {"null" if frames is None else f"[{frames[0]}, {frames[1]}]"}'
+            f', "time": {_time(time, digits)}, "complete": {"true" if complete else "false"}}}'
+        )
+
+
+def _message(message: Message, digits: int) -> str:
+    more = json.dumps({key: _plain(value) for key, value in message.more.items()})[1:-1]
+    return (
+        f'{{"from": "{message.sender}", "type": {quoted(message.type)}'
+        f', "context_id": {message.context_id}, "message_id": {_number(message.message_id)}'
+        f', "responding_to": {_number(message.responding_to)}'
+        f', "status": {_number(message.status)}, "sop_class": {_text(message.sop_class)}'
+        f', "sop_instance": {_text(message.sop_instance)}'
+        f', "dataset_bytes": {_number(message.dataset_bytes)}'
+        f', "start": {message.start}, "end": {message.stop}'
+        f', "time": {_time(message.time, digits)}'
+        f', "complete": {"true" if message.complete else "false"}{more and ", " + more}}}'
+    )
+
+
+def _text(text: str | None) -> str:
+    return "null" if text is None else quoted(text)
+
+
+def _number(number: int | None) -> str:
+    return "null" if number is None else str(number)
+
+
+def _time(time: int | None, digits: int) -> str:
+    return "null" if time is None else f'"{time_text(time, digits)}"'
+
+
+def time_text(time: int | None, digits: int) -> str | None:
+    """Nanoseconds as seconds, with the decimal places that the file has."""
+    if time is None:
+        return None
+    sign, time = ("-", -time) if time < 0 else ("", time)
+    text = f"{time:010}"
+    places = text[-9:][:digits]
+    return f"{sign}{text[:-9]}.{places}" if places else f"{sign}{text[:-9]}"
+
+
+def _sides(counts: Mapping[Any, int]) -> str:
+    return json.dumps(dict(counts))
+
+
+@lru_cache(256)
+def _contexts(contexts: tuple[PresentationContext, ...]) -> str:
+    return json.dumps(
+        [
+            {
+                "id": one.id,
+                "abstract_syntax": one.abstract_syntax,
+                "proposed": list(one.proposed),
+                "result": one.result,
+                "accepted": one.accepted,
+            }
+            for one in contexts
+        ]
+    )
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
@@ -103,85 +187,20 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "acceptor": str(connection.acceptor),
         "kind": connection.kind,
         "bytes": dict(connection.bytes),
-        "findings": [_finding(one) for one in connection.findings],
+        "findings": [json.loads(_finding(one)) for one in connection.findings],
     }
 
 
-def _context(context: PresentationContext) -> dict[str, Any]:
-    return {
-        "id": context.id,
-        "abstract_syntax": context.abstract_syntax,
-        "proposed": list(context.proposed),
-        "result": context.result,
-        "accepted": context.accepted,
-    }
-
-
-def _pdu(pdu: Pdu, digits: int) -> dict[str, Any]:
-    return {
-        "from": pdu.sender,
-        "type": pdu.type,
-        "start": pdu.start,
-        "end": _end(pdu),
-        "frames": list(pdu.frames) if pdu.frames else None,
-        "time": _time(pdu.time, digits),
-        "complete": pdu.complete,
-    }
-
-
-def _end(pdu: Pdu) -> int:
-    """Where the PDU ends; for one that is not complete, where it says so, if it does."""
-    if not pdu.complete:
-        for one in pdu.fields:
-            if one.name == "PDU-length" and isinstance(one.value, int):
-                return pdu.start + PDU_HEADER + one.value
-    return pdu.stop
-
-
-def _message(message: Message, digits: int) -> dict[str, Any]:
-    return {
-        "from": message.sender,
-        "type": message.type,
-        "context_id": message.context_id,
-        "message_id": message.message_id,
-        "responding_to": message.responding_to,
-        "status": message.status,
-        "sop_class": message.sop_class,
-        "sop_instance": message.sop_instance,
-        "dataset_bytes": message.dataset_bytes,
-        "start": message.start,
-        "end": message.stop,
-        "time": _time(message.time, digits),
-        "complete": message.complete,
-        **{key: _plain(value) for key, value in message.more.items()},
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "evidence": {
-            "from": finding.sender,
-            "start": finding.span.start if finding.span else None,
-            "stop": finding.span.stop if finding.span else None,
-            "frames": list(finding.frames) if finding.frames else None,
-        },
-        "what": finding.what,
-        "why": finding.why,
-        "remedy": finding.remedy,
-        "clause": finding.clause,
-    }
-
-
-def _time(time: int | None, digits: int) -> str | None:
-    """Nanoseconds as seconds, with the decimal places that the file has."""
-    if time is None:
-        return None
-    sign, time = ("-", -time) if time < 0 else ("", time)
-    seconds, fraction = divmod(time, 10**9)
-    places = f"{fraction:09}"[:digits]
-    return f"{sign}{seconds}.{places}" if places else f"{sign}{seconds}"
+def _finding(finding: Finding) -> str:
+    span, frames = finding.span, finding.frames
+    start, stop = (span.start, span.stop) if span is not None else (None, None)
+    return (
+        f'{{"code": "{finding.code}", "severity": "{finding.severity}", "evidence": '
+        f'{{"from": {_text(finding.sender)}, "start": {_number(start)}, "stop": {_number(stop)}'
+        f', "frames": {"null" if frames is None else f"[{frames[0]}, {frames[1]}]"}}}'
+        f', "what": {quoted(finding.what)}, "why": {quoted(finding.why)}'
+        f', "remedy": {quoted(finding.remedy)}, "clause": {quoted(finding.clause)}}}'
+    )
 
 
 def _plain(value: Any) -> Any:
