@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from dicomlab.dissect.agreement import contexts, negotiation
 from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes, Way
@@ -61,18 +61,30 @@ _NAMES: dict[int, str | None] = {0: None, **{code: one.name for code, one in PDU
 T = TypeVar("T")
 
 
-def dissect(path: str | os.PathLike[str]) -> Capture:
+class Progress(NamedTuple):
+    """How far reading a capture has come."""
+
+    done: int  # bytes of the file
+    total: int | None  # None where nobody can know: standard input
+    associations: int  # found so far
+
+
+def dissect(
+    path: str | os.PathLike[str], *, watch: Callable[[Progress], bool | None] | None = None
+) -> Capture:
     """What a capture file (pcap or pcapng, also gzipped; ``-`` is standard input) holds.
 
+    ``watch`` is told now and then how far it is; where it gives True, reading stops, and what was
+    found so far is given. Damage too ends reading, and ``Capture.damage`` says where.
+
     The file must stay as long as trees, figures and data sets are asked for: they are read from it
-    then. Raises CaptureError where the file cannot be opened or is no capture. Damage further on
-    does not: all that stands before is given, and ``Capture.damage`` says where it is.
+    then. Raises CaptureError where the file cannot be opened or is no capture.
     """
     name = os.fspath(path)
     with _opened(name) as file:
-        reader = Reader(file, name)
-        source = FileBytes(name, reader)
-        dissection = _Dissection(source)
+        told = None if watch is None else lambda *done: watch(Progress(*done, dissection.found))
+        reader = Reader(file, name, told)
+        dissection = _Dissection(FileBytes(name, reader))
         dissection.connections.read(reader)
         dissection.connections.finish()
     first, last = reader.times or (None, None)
@@ -172,6 +184,12 @@ class _Dissection:
     def without_association(self) -> Sequence[Connection]:
         """The other TCP connections."""
         return _Table(self._others.rows, _connection, self._others.order())
+
+    @property
+    def found(self) -> int:
+        """How many associations were found so far, those under way too."""
+        under_way = sum(talk.opened for talk in self._talks.values())
+        return len(self._associations.rows) + under_way
 
     def _opened(self, connection: TcpConnection) -> Any:
         talk = self._talks[connection.number] = Talk(self._spool)

@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
@@ -138,6 +138,10 @@ class Damage(Exception):
     """The file cannot be read beyond this place."""
 
 
+# told the bytes done and in all, now and then; reading stops where it gives True
+Watch = Callable[[int, int | None], bool | None]
+
+
 @dataclass(slots=True, eq=False)
 class Interface:
     """Where packets were captured, and how their times are to be read."""
@@ -191,8 +195,10 @@ class Source:
 
     WINDOW = 1 << 17
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, total: int | None = None) -> None:
         self._file = file
+        self._total = total  # bytes of the file, as far as that is known
+        self.watch: Watch | None = None
         self.buffer: bytes | mmap = b""
         self.base = 0
         self.failure = ""  # why there is no more, where it is not simply the end
@@ -202,7 +208,15 @@ class Source:
 
         Gives where in the buffer the byte at ``at`` now is.
         """
-        return at if at + size <= len(self.buffer) else self._slide(at, size)
+        if at + size <= len(self.buffer):
+            return at
+        if self.watch is not None and self.watch(self._done(at), self._total):
+            raise Damage("reading was stopped", self.base + at)
+        return self._slide(at, size)
+
+    def _done(self, at: int) -> int:
+        """How many bytes of the file are done."""
+        return self.base + at
 
     def jump(self, place: int) -> None:
         """Go on at that byte of the file, which lies behind what was read."""
@@ -250,16 +264,28 @@ class MappedSource(Source):
         return offset - self.base
 
 
+class ZippedSource(Source):
+    """The same through gzip: what is done is counted in the zipped file."""
+
+    def __init__(self, file: BinaryIO, total: int | None) -> None:
+        super().__init__(cast(BinaryIO, gzip.GzipFile(fileobj=file)), total)
+        self._zipped = file
+
+    def _done(self, at: int) -> int:
+        return at if self._total is None else self._zipped.tell()
+
+
 def _source(file: BinaryIO) -> Source:
     """A way to the bytes of a capture: mapped, read, or read through gzip."""
     start = file.peek(2)[:2]  # type: ignore[attr-defined]
-    if start == _GZIP:
-        return Source(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
     try:
-        on_disk = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        status = os.fstat(file.fileno())
+        total = status.st_size if stat.S_ISREG(status.st_mode) and file.tell() == 0 else None
     except OSError:  # a file in memory
-        on_disk = False
-    return MappedSource(file) if on_disk and file.tell() == 0 else Source(file)
+        total = None
+    if start == _GZIP:
+        return ZippedSource(file, total)
+    return Source(file) if total is None else MappedSource(file, total)
 
 
 class Reader:
@@ -270,7 +296,7 @@ class Reader:
 
     LARGEST = 1 << 24  # bytes of a block or packet; a longer one is damage
 
-    def __init__(self, file: BinaryIO, name: str = "the file") -> None:
+    def __init__(self, file: BinaryIO, name: str = "the file", watch: Watch | None = None) -> None:
         self.source = _source(file)
         at = self.source.want(0, 4)
         self._magic = magic = self.source.buffer[at : at + 4]
@@ -292,6 +318,7 @@ class Reader:
         self.digits = 0  # decimal places of the times
         self.damage: str | None = None
         self._at = 0  # in the source's buffer, of what comes next
+        self.source.watch = watch
 
     @property
     def link_types(self) -> list[int]:
