@@ -82,9 +82,13 @@ def dissect(
     """
     name = os.fspath(path)
     with _opened(name) as file:
-        told = None if watch is None else lambda *done: watch(Progress(*done, dissection.found))
+        dissection = _Dissection()
+
+        def told(done: int, total: int | None) -> bool | None:
+            return watch(Progress(done, total, dissection.found)) if watch is not None else None
+
         reader = Reader(file, name, told)
-        dissection = _Dissection(FileBytes(name, reader))
+        dissection.source = FileBytes(name, reader)
         dissection.connections.read(reader)
         dissection.connections.finish()
     first, last = reader.times or (None, None)
@@ -129,7 +133,8 @@ def from_exchange(
     ends: dict[Side, bytes] = {"requestor": b"requestor", "acceptor": b"acceptor"}
     sent: dict[Side, int] = {"requestor": 0, "acceptor": 0}
     noted = {end: bytearray() for end in ends.values()}
-    dissection = _Dissection(NotedBytes(noted), (requestor, acceptor))
+    dissection = _Dissection((requestor, acceptor))
+    dissection.source = NotedBytes(noted)
     times: list[int] = []
 
     def segment(sender: Side, flags: int, data: bytes = b"") -> Segment:
@@ -165,9 +170,9 @@ def from_exchange(
 class _Dissection:
     """Makes a row of every TCP connection that has ended."""
 
-    def __init__(self, source: Bytes, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
+    def __init__(self, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
         self.connections = Connections(self._opened, self._closed)
-        self._source = source
+        self.source: Bytes  # where bytes are looked up again
         self._ends = ends
         self._spool = Spool()
         self._talks: dict[int, Talk] = {}
@@ -177,7 +182,7 @@ class _Dissection:
     @property
     def associations(self) -> Sequence[Association]:
         """Those found, in the order of their connections."""
-        make = _Association(self._source, self._spool, with_frames=self._ends is None)
+        make = _Association(self.source, self._spool, with_frames=self._ends is None)
         return _Table(self._associations.rows, make, self._associations.order())
 
     @property
