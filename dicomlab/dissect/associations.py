@@ -498,7 +498,9 @@ def _put_in_order(talk: Talk, spool: Spool) -> None:
     talk.closings = [(places[one[0]], *one[1:]) for one in talk.closings]
     messages = [_moved(MessageRow._make(row), places) for row in talk.messages]
     messages.sort(key=lambda one: one.commanded)
-    talk.messages = Rows(spool, map(tuple, messages))
+    talk.messages = Rows(spool)
+    for one in messages:
+        talk.messages.append(tuple(one))
 
 
 def _moved(row: MessageRow, places: Sequence[int]) -> MessageRow:

@@ -68,6 +68,8 @@ _EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-R
 
 _PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
 _PDV_HEAD = head(PDV)
+_COMMAND_AT = PDU_HEADER + _PDV_HEAD.size  # in a P-DATA-TF
+_SMALL = 1024  # bytes of a PDU that is kept until it is whole
 _LAST_COMMAND = 3  # message control header: the last fragment of a command set (PS3.8 E.2)
 
 
@@ -292,7 +294,7 @@ class PduReader:
     """Takes one direction's bytes, in order."""
 
     __slots__ = (
-        "_at_start", "_begun", "_code", "_commanded", "_context", "_dataset", "_first",
+        "_at_start", "_begun", "_code", "_commanded", "_context", "_dataset", "_early", "_first",
         "_fragments", "_goal", "_held", "_hole", "_keeps", "_last", "_looked_into", "_mode",
         "_pdvs", "_pieces", "_place", "_regular", "_reserved", "_side", "_start", "_stop", "_talk",
         "_there", "_time", "_touched", "beginning", "foreign", "gaps", "missing", "skipped",
@@ -323,6 +325,8 @@ class PduReader:
         self._goal = 0  # the offset at which something else begins
         self._keeps = False  # whether the bytes up to there are wanted
         self._held: list[bytes] = []  # those of them that have come
+        # the beginning of a small PDU, kept until it is whole; the first and last packet of it
+        self._early: tuple[bytes, Seen, Seen] | None = None
         self._clear(0)
 
     # --- what the stream tells ----------------------------------------------------------------
@@ -339,7 +343,7 @@ class PduReader:
             self.beginning += chunk[: BEGINNING - len(self.beginning)]
         here = 0
         if self._mode == _HEAD and not self._first:
-            here = self._whole_pdus(at, chunk, seen)
+            at, chunk, here = self._small_pdus(at, chunk, seen)
             if here == len(chunk):
                 return 0
         elif self._mode >= _LOST:
@@ -354,80 +358,97 @@ class PduReader:
             self._pass_over(at + here, chunk[here:] if here else chunk, seen)
         return _FOREVER if self._mode == _FOREIGN else 0
 
-    def _whole_pdus(self, at: int, chunk: bytes, seen: Seen) -> int:
-        """Take PDUs that are whole in one packet and as they should be, as most small ones are.
+    def _small_pdus(self, at: int, chunk: bytes, seen: Seen) -> tuple[int, bytes, int]:
+        """Take whole PDUs, and keep the beginning of a small one until it is whole.
 
-        Gives how many bytes those have; the others go step by step.
+        Gives the bytes with those that were kept, their offset, and how many of them are done.
         """
-        talk, side = self._talk, self._side
-        time, frame, place = seen
+        first = seen
+        if self._early is not None:
+            begun, first, last = self._early
+            at, chunk, self._early = at - len(begun), begun + chunk, None
+            if seen.frame < last.frame:  # it had come earlier, and waited
+                first, seen = min(first, seen, key=_frame), last
+        here = self._whole_pdus(at, chunk, first, seen)
+        if here < len(chunk):
+            first = first if here == 0 else seen
+            if _may_be_whole_soon(chunk, here):
+                self._early = chunk[here:], first, seen
+                return at, chunk, len(chunk)
+            self._begin_pdu(first)
+            self._note(seen)
+        return at, chunk, here
+
+    def _whole_pdus(self, at: int, chunk: bytes, first: Seen, seen: Seen) -> int:
+        """Take PDUs that are whole and as they should be, as most small ones are.
+
+        The first one began in the packet ``first``. Gives how many bytes they have; what follows
+        goes step by step.
+        """
+        talk, side, begun = self._talk, self._side, self._begun
+        time, frame, _ = seen
         here, size = 0, len(chunk)
         while here + PDU_HEADER < size:
             code, reserved, length = _PDU_HEAD.unpack_from(chunk, here)
             stop = here + PDU_HEADER + length
-            if stop > size or code not in PDUS:
+            if stop > size:
                 break
+            row = (side, code, at + here, at + stop, at + stop, first.frame, frame, time, True,
+                   first.place, begun)  # fmt: skip
             if code == _DATA:
-                if reserved or not self._whole_command(at, here, stop, chunk, seen):
+                if reserved or not self._whole_command(chunk[here:stop], row):
                     break
             else:
-                data = chunk if length + PDU_HEADER == size else chunk[here:stop]
                 try:
-                    part, found = scan_pdu(data, at + here)
+                    part, found = scan_pdu(chunk[here:stop], at + here)
                 except Irregular:
                     break
-                index = talk.add(
-                    (side, code, at + here, at + stop, at + stop, frame, frame, time, True, place,
-                     self._begun)
-                )  # fmt: skip
+                index = talk.add(row)
                 self._understood(code, part, index)
                 if found:
                     shown = [finding(one, what, Span(*span)) for one, what, *span in found]
-                    talk.show(side, shown, (frame, frame))
-                else:
-                    talk.certain = True
-            here = stop
+                    talk.show(side, shown, (first.frame, frame))
+                talk.certain = True
+            here, first = stop, seen
         if here:  # nothing else is to be cleared: no PDU was under way
             self._start = self._there = at + here
             self._goal = self._start + PDU_HEADER
         return here
 
-    def _whole_command(self, at: int, here: int, stop: int, chunk: bytes, seen: Seen) -> bool:
+    def _whole_command(self, pdu: bytes, row: Row) -> bool:
         """Take a P-DATA-TF that is one whole message without a data set, if it is one."""
-        begins = here + PDU_HEADER + _PDV_HEAD.size
-        if begins > stop:
+        if len(pdu) < _COMMAND_AT:
             return False
-        length, context_id, header = _PDV_HEAD.unpack_from(chunk, here + PDU_HEADER)
-        whole = header == _LAST_COMMAND and begins + length - 2 == stop
+        length, context_id, header = _PDV_HEAD.unpack_from(pdu, PDU_HEADER)
+        whole = header == _LAST_COMMAND and _COMMAND_AT + length - 2 == len(pdu)
         if not whole or self._fragments.begun or not is_regular_pdv(length, context_id, header):
             return False
-        data = chunk[begins:stop]
+        data = pdu[_COMMAND_AT:]
         try:
             values, found = scan_command(data)
         except Irregular:
             return False
         if found or values[DATA_SET_TYPE] != NO_DATA_SET:
             return False
-        talk, side, span = self._talk, self._side, (at + begins, at + stop)
-        time, frame, place = seen
-        index = talk.add(
-            (side, _DATA, at + here, at + stop, at + stop, frame, frame, time, True, place,
-             self._begun)
-        )  # fmt: skip
-        talk.certain = True
-        talk.told(
-            (side, context_id, values, data, (span,), None, at + here, at + stop, time, True,
-             (index, index), (index, span[1]))
+        _, _, start, stop, _, _, _, time, *_ = row
+        index = self._talk.add(row)
+        self._talk.certain = True
+        self._talk.told(
+            (self._side, context_id, values, data, ((start + _COMMAND_AT, stop),), None, start,
+             stop, time, True, (index, index), (index, stop))
         )  # fmt: skip
         return True
+
+    def _begin_pdu(self, seen: Seen) -> None:
+        self._time, self._first, self._place = seen
+        self._last = self._first
 
     def _read(self, at: int, here: int, chunk: bytes, seen: Seen) -> int:
         """Take the bytes of PDUs, from ``here`` on; gives up to where."""
         size = len(chunk)
         while here < size and self._mode < _LOST:
             if not self._first:
-                self._first = self._last = seen.frame
-                self._time, self._place = seen.time, seen.place
+                self._begin_pdu(seen)
             goal = self._goal - at
             if not self._hole:
                 self._there = at + min(goal, size)
@@ -450,6 +471,7 @@ class PduReader:
         self.missing = Span(self.missing.start if self.missing else at, at + size)
         if self._mode == _FOREIGN:
             return
+        self._wait_no_longer(at)
         stop = at + size
         if self._mode >= _LOST or self._stop < 0 or stop > self._stop:
             self._lose(stop)
@@ -472,6 +494,7 @@ class PduReader:
 
     def finish(self, at: int, seen: Seen | None) -> None:
         """No more bytes come: ``at`` is the offset behind the last one, seen in that packet."""
+        self._wait_no_longer(at)
         if self._first and not self._hole and self._mode < _LOST:
             self._there = at
             if seen is not None:
@@ -484,6 +507,15 @@ class PduReader:
         begun = [*self._fragments.left, *self._fragments.begun.values()]
         for one in begun:
             one.whole = False
+
+    def _wait_no_longer(self, at: int) -> None:
+        """The small PDU that was to be whole soon will not be: its bytes end at that offset."""
+        if self._early is not None:
+            chunk, first, seen = self._early
+            self._early = None
+            self._begin_pdu(first)
+            self._note(seen)
+            self._read(at - len(chunk), 0, chunk, seen)
 
     # --- a PDU under way ----------------------------------------------------------------------
 
@@ -798,6 +830,18 @@ class PduReader:
             self._mode = _LOST
         self.skipped += len(chunk)
         self._clear(stop)
+
+
+def _frame(seen: Seen) -> int:
+    return seen.frame
+
+
+def _may_be_whole_soon(chunk: bytes, here: int) -> bool:
+    """Whether a small PDU begins here, of which a part is still to come."""
+    there = len(chunk) - here
+    if chunk[here] not in PDUS or there >= _SMALL:
+        return False
+    return there < PDU_HEADER or there < _stated_size(chunk[here : here + PDU_HEADER]) <= _SMALL
 
 
 def _stated_size(data: bytes) -> int:

@@ -25,6 +25,7 @@ Scan = Callable[[bytes, int, int, list[Found]], tuple[Part, int]]  # the part, a
 _NUMBERS: dict[Kind, str] = {U8: "B", CODE: "B", U16: "H", U32: "I"}
 _REMEMBERED = 2048  # values of a row: AE titles and UIDs come again and again
 _SMALL = 512  # bytes of an item that is remembered whole
+_TINY = 16  # bytes of a PDU that is
 
 
 class Irregular(Exception):
@@ -36,6 +37,14 @@ def scan_pdu(data: bytes, start: int = 0) -> tuple[Part, list[Found]]:
 
     Irregular where the codec has to say what is wrong.
     """
+    if len(data) <= _TINY:
+        part, shown = _scan_tiny(data)
+    else:
+        part, shown = _scan_whole(data)
+    return part, [(code, what, at + start, end + start) for code, what, at, end in shown]
+
+
+def _scan_whole(data: bytes) -> tuple[Part, list[Found]]:
     scan = _PDU_SCANS.get(data[0]) if data else None
     if scan is None:
         raise Irregular
@@ -43,8 +52,6 @@ def scan_pdu(data: bytes, start: int = 0) -> tuple[Part, list[Found]]:
     part, stop = scan(data, 0, len(data), found)
     if stop != len(data):
         raise Irregular
-    if start:
-        found = [(code, what, at + start, end + start) for code, what, at, end in found]
     return part, found
 
 
@@ -262,6 +269,7 @@ def _remembering(scan: Scan, layout: Layout, envelope: Row) -> Scan:
     return remembered
 
 
+_scan_tiny = lru_cache(_REMEMBERED)(_scan_whole)  # releases, rejections and aborts come again
 _PDU_SCANS = {code: _compiled(layout) for code, layout in PDUS.items() if layout is not P_DATA_TF}
 
 
