@@ -1,28 +1,30 @@
-"""The command ``dicomlab``. It is thin: what a command does lives in the room that it names."""
+"""The command ``dicomlab``. It is thin: what a command does lives in the room that it names.
+
+Each command imports its rooms when it runs. This is the one module that may: a capture of a few
+packets is read in less time than it takes to load what only the other commands need.
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
-import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Event
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-import typer
-
-import dicomlab as dl
-from dicomlab import demo as first_echo
-from dicomlab import doctor as machine
 from dicomlab.model import DicomlabError, Drawn, PeerError, printable
-from dicomlab.net.log import LogEntry
-from dicomlab.slides import Mode, save
-from dicomlab.views import contract, text
 
-BAD_ANSWER, WRONG_USE = 1, 2  # exit status; 0 is done
+if TYPE_CHECKING:
+    from threading import Event
+
+    from dicomlab.net.echo import EchoResult
+    from dicomlab.net.log import LogEntry
+    from dicomlab.net.scp import EchoSCP
+
+DONE, BAD_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit status
 TICK = 0.1  # seconds between two looks at what is new
 LAST_LINES = 100  # of what a server saw, once it is to end
 LONGEST_INPUT = 1 << 20  # bytes that `decode` and `draw` take
@@ -31,77 +33,23 @@ HEX = frozenset(b"0123456789abcdefABCDEF \t\r\n")
 CAPTURES = (b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",
             b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x1f\x8b")  # fmt: skip
 
-app = typer.Typer(
-    help="See what really happens when two DICOM applications talk.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
 
-Out = Annotated[Path, typer.Option(help="Where the files go.")]
+# --- the commands -----------------------------------------------------------------------------
 
 
-def _seconds(words: str) -> float:
-    """A time-out as somebody types it."""
-    seconds = float(words)
-    if not 0 < seconds < 1e6:
-        raise ValueError(words)
-    return seconds
-
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
-Bytes = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="HEX|FILE|-", help="Bytes in hex, a file of bytes or hex, or - (stdin)."
-    ),
-]
-File = Annotated[Path, typer.Argument(help="A pcap or pcapng file.")]
-Host = Annotated[str, typer.Argument(help="Name or address of the DICOM application.")]
-Port = Annotated[int, typer.Argument(help="Its TCP port; often 104 or 11112.")]
-Method = Annotated[
-    first_echo.Method,
-    typer.Option(help="How to record: live (tshark), through a relay, or what works here."),
-]
-Seconds = Annotated[float, typer.Option(parser=_seconds, help="Seconds for each step.")]
-Theme = Annotated[Mode, typer.Option(help="Light or dark paper.")]
-
-
-def main() -> None:
-    """Run the command line; exit status 0 done, 1 the answer is bad, 2 wrong use or input."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what a terminal lacks is spelled out
-    try:
-        app(prog_name="dicomlab")
-    except PeerError as error:
-        _stop(str(error), BAD_ANSWER)
-    except DicomlabError as error:
-        _stop(str(error))
-    except OSError as error:
-        _stop(f"{error.filename or 'the machine'}: {error.strerror or error}")
-
-
-def _stop(why: str, status: int = WRONG_USE) -> NoReturn:
-    print(f"dicomlab: {printable(why)}", file=sys.stderr)
-    sys.exit(status)
-
-
-@app.command()
 def demo(
-    out: Out = Path("demo-out"),
-    peer: Annotated[first_echo.Peer, typer.Option(help="Whose server answers.")] = "dicomlab",
-    method: Method = "auto",
+    out: Path,
+    peer: Literal["dicomlab", "pynetdicom"],
+    method: Literal["auto", "live", "relay"],
 ) -> None:
     """Build a C-ECHO field by field, send it, record it, see it."""
-    for piece in first_echo.tell(out, peer=peer, method=method, color=_color()):
+    from dicomlab.demo import tell
+
+    for piece in tell(out, peer=peer, method=method, color=_color()):
         _say(piece)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
-def lab(
-    options: Annotated[list[str] | None, typer.Argument(help="Given on to JupyterLab.")] = None,
-) -> None:
+def lab(options: Sequence[str]) -> None:
     """Open JupyterLab at the first notebook."""
     homes = (Path.cwd(), Path(__file__).parent.parent)
     home = next((one for one in homes if (one / FIRST_NOTEBOOK).exists()), None)
@@ -120,44 +68,28 @@ def lab(
         "--LabApp.extension_manager=readonly",
     ]
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    sys.exit(jupyterlab([*settings, *root, *(options or [])]))
+    sys.exit(jupyterlab([*settings, *root, *options]))
 
 
-@app.command()
 def echo(
-    host: Host,
-    port: Port,
-    called: Annotated[str, typer.Option(help="AE title of the application.")] = "ANY-SCP",
-    calling: Annotated[str, typer.Option(help="Our own AE title.")] = "DICOMLAB",
-    timeout: Seconds = 10.0,
-    as_json: Json = False,
-) -> None:
+    host: str, port: int, called: str, calling: str, timeout: float, as_json: bool
+) -> int | None:
     """Ask a DICOM application: do you hear me? If not, say why and what helps."""
-    result = dl.echo(host, port, called_ae_title=called, calling_ae_title=calling, timeout=timeout)
+    from dicomlab import api
+
+    result = api.echo(host, port, called_ae_title=called, calling_ae_title=calling, timeout=timeout)
     if as_json:
-        _say(json.dumps(_echo_as_json(result), indent=1))
+        _say_as_json(_echo_as_json(result))
     else:
         _say(*(printable(line) for line in str(result).splitlines()))
-    if not result.ok:
-        sys.exit(BAD_ANSWER)
+    return None if result.ok else BAD_ANSWER
 
 
-@app.command()
-def scp(
-    ae_title: Annotated[str, typer.Option(help="The name that the server answers to.")] = "ECHOSCP",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="TCP port; 0: any that is free.")
-    ] = 11112,
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    allow: Annotated[
-        list[str] | None, typer.Option(help="A calling AE title to accept; once for each.")
-    ] = None,
-    only_called: Annotated[
-        bool, typer.Option("--only-called", help="Reject whoever calls another AE title.")
-    ] = False,
-) -> None:
+def scp(ae_title: str, port: int, host: str, allow: list[str] | None, only_called: bool) -> None:
     """Answer C-ECHOs until Ctrl-C, with a line for everything that happens."""
-    server = dl.EchoSCP(
+    from dicomlab.net.scp import EchoSCP
+
+    server = EchoSCP(
         ae_title,
         host=host,
         port=port,
@@ -170,10 +102,11 @@ def scp(
             _say(f"{entry}  {entry.requestor}{_titles(entry)}")
 
 
-@app.command()
-def record(host: Host, port: Port, file: File, method: Method = "auto") -> None:
+def record(host: str, port: int, file: Path, method: Literal["auto", "live", "relay"]) -> None:
     """Record what an application at HOST PORT says and hears, until Ctrl-C."""
-    with dl.record((host, port), method=method, path=file) as recording:
+    from dicomlab.recording.record import record as recorder
+
+    with recorder((host, port), method=method, path=file) as recording:
         end = _end()
         where = recording.address
         _say(f"Recording ({recording.method}) to {file}. Ctrl-C ends it.")
@@ -186,51 +119,241 @@ def record(host: Host, port: Port, file: File, method: Method = "auto") -> None:
     _show(recording.capture)
 
 
-@app.command()
-def decode(source: Bytes) -> None:
+def decode(source: list[str]) -> None:
     """Explain every byte of PDUs."""
-    for pdu in dl.decode(_read(source)):
+    from dicomlab.protocol.codec import decode as decoded
+
+    for pdu in decoded(_read(source)):
         _show(pdu)
 
 
-@app.command()
-def draw(source: Bytes, out: Out = Path("drawing.png"), theme: Theme = "light") -> None:
+def draw(source: list[str], out: Path, theme: Literal["light", "dark"]) -> None:
     """Draw the bytes of PDUs or the sequences of a capture: a picture, .html, or mermaid (.mmd)."""
+    from dicomlab.dissect.associations import dissect as read
+    from dicomlab.protocol.codec import decode as decoded
+    from dicomlab.slides import save
+
     file = _file(source)
-    if file and _is_capture(file):
-        values: list[Drawn] = [dl.dissect(file)]
-    else:
-        values = list(dl.decode(_read(source)))
+    values: list[Drawn]
+    values = [read(file)] if file and _is_capture(file) else [*decoded(_read(source))]
     for number, value in enumerate(values, 1):
         target = out if len(values) == 1 else out.with_stem(f"{out.stem}-pdu{number}")
         for written in save(value, target, theme=theme):
             _say(f"{written}")
 
 
-@app.command()
-def dissect(file: File, as_json: Json = False) -> None:
+def dissect(file: Path, as_json: bool) -> None:
     """Read a capture file: who talked to whom, and how it ended."""
-    capture = dl.dissect(file)
+    import gc
+
+    from dicomlab.dissect.associations import dissect as read
+
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(50_000, 20, 50)  # of many rows, hardly one is ever garbage
+    capture = read(file)
     if as_json:
+        from dicomlab.views import contract
+
         contract.write(capture, sys.stdout)
     else:
         _show(capture)
 
 
-@app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: bool) -> int | None:
     """Say what works on this machine, what does not, and what helps."""
-    report = machine.doctor()
-    _say(json.dumps(report.as_dict(), indent=1) if as_json else str(report))
-    if not report.ok:
-        sys.exit(BAD_ANSWER)
+    from dicomlab.doctor import doctor as examined
+
+    report = examined()
+    if as_json:
+        _say_as_json(report.as_dict())
+    else:
+        _say(str(report))
+    return None if report.ok else BAD_ANSWER
+
+
+# --- what they take ---------------------------------------------------------------------------
+
+
+def _port(words: str) -> int:
+    """A TCP port as somebody types it."""
+    if words.isdecimal() and int(words) <= 65535:
+        return int(words)
+    raise argparse.ArgumentTypeError(f"{words!r} is no port: those are 0 to 65535")
+
+
+def _seconds(words: str) -> float:
+    """A time-out as somebody types it."""
+    try:
+        number = float(words)
+    except ValueError:
+        number = 0
+    if 0 < number < 1e6:
+        return number
+    raise argparse.ArgumentTypeError(f"{words!r} is no number of seconds")
+
+
+Argument = tuple[str, dict[str, Any]]  # as argparse takes it
+
+
+def _argument(name: str, says: str, **options: Any) -> Argument:
+    return name, {"help": says, **options}
+
+
+def _out(default: str) -> Argument:
+    return _argument("--out", "Where the files go.", type=Path, default=Path(default))
+
+
+HOST = _argument("host", "Name or address of the DICOM application.")
+PORT = _argument("port", "Its TCP port; often 104 or 11112.", type=_port)
+FILE = _argument("file", "A pcap or pcapng file.", type=Path)
+BYTES = _argument(
+    "source", "Bytes in hex, a file of bytes or hex, or - (stdin).", nargs="+", metavar="HEX|FILE|-"
+)
+AS_JSON = _argument(
+    "--json", "One JSON document instead of text.", dest="as_json", action="store_true"
+)
+METHOD = _argument(
+    "--method",
+    "How to record: live (tshark), through a relay, or what works here.",
+    choices=("auto", "live", "relay"),
+    default="auto",
+)
+COMMANDS: dict[Callable[..., int | None], tuple[Argument, ...]] = {
+    demo: (
+        _out("demo-out"),
+        _argument(
+            "--peer", "Whose server answers.", choices=("dicomlab", "pynetdicom"),
+            default="dicomlab",
+        ),
+        METHOD,
+    ),
+    lab: (),  # what follows is given on to JupyterLab
+    echo: (
+        HOST,
+        PORT,
+        _argument("--called", "AE title of the application.", default="ANY-SCP", metavar="TITLE"),
+        _argument("--calling", "Our own AE title.", default="DICOMLAB", metavar="TITLE"),
+        _argument("--timeout", "Seconds for each step.", type=_seconds, default=10.0),
+        AS_JSON,
+    ),
+    scp: (
+        _argument("--ae-title", "The name that the server answers to.", default="ECHOSCP"),
+        _argument("--port", "TCP port; 0: any that is free.", type=_port, default=11112),
+        _argument("--host", "Address to listen at.", default="127.0.0.1"),
+        _argument(
+            "--allow", "A calling AE title to accept; once for each.", action="append",
+            metavar="TITLE",
+        ),
+        _argument("--only-called", "Reject whoever calls another AE title.", action="store_true"),
+    ),
+    record: (HOST, PORT, FILE, METHOD),
+    decode: (BYTES,),
+    draw: (
+        BYTES,
+        _out("drawing.png"),
+        _argument(
+            "--theme", "Light or dark paper.", choices=("light", "dark"), default="light"
+        ),
+    ),
+    dissect: (FILE, AS_JSON),
+    doctor: (AS_JSON,),
+}  # fmt: skip
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DicomlabError(f"{message}.", f"See `{self.prog} --help`.")
+
+
+def _parser(only: str | None) -> argparse.ArgumentParser:
+    """The command line; of its commands only the one of that name, if there is one."""
+    parser = _Parser(
+        prog="dicomlab", description="See what really happens when two DICOM applications talk."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", required=True)
+    known = {run.__name__: run for run in COMMANDS}
+    for name, run in known.items():
+        if only in known and name != only:
+            continue
+        says = run.__doc__ or ""
+        command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
+        command.set_defaults(run=run)
+        for argument, options in COMMANDS[run]:
+            command.add_argument(argument, **options)
+    return parser
+
+
+# --- running them -----------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; exit status 0 done, 1 the answer is bad, 2 wrong use or input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal lacks is spelled out
+    try:
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except PeerError as error:
+        status = _said(str(error), BAD_ANSWER)
+    except DicomlabError as error:
+        status = _said(str(error))
+    except BrokenPipeError:
+        status = DONE  # whoever reads us has read enough
+    except OSError as error:
+        status = _said(f"{error.filename or 'the machine'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    _let_go()
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    parser = _parser(words[0] if words else None)
+    if not words:
+        parser.print_help()
+        return WRONG_USE
+    known, rest = parser.parse_known_args(words)
+    options = vars(known)
+    run: Callable[..., int | None] = options.pop("run")
+    if run is lab:
+        options["options"] = rest
+    elif rest:
+        raise DicomlabError(f"{rest[0]} means nothing here.", f"See `dicomlab {words[0]} --help`.")
+    return run(**options) or DONE
+
+
+def _said(why: str, status: int = WRONG_USE) -> int:
+    print(f"dicomlab: {printable(why)}", file=sys.stderr)
+    return status
+
+
+def _let_go() -> None:
+    """What cannot be printed is not tried again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# --- what the commands share ------------------------------------------------------------------
 
 
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)
 
 
+def _say_as_json(document: dict[str, Any]) -> None:
+    import json
+
+    _say(json.dumps(document, indent=1))
+
+
 def _show(value: Drawn) -> None:
+    from dicomlab.views import text
+
     _say(text.show(value, color=_color()))
 
 
@@ -239,7 +362,7 @@ def _color() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _echo_as_json(result: dl.EchoResult) -> dict[str, Any]:
+def _echo_as_json(result: EchoResult) -> dict[str, Any]:
     said = ("ok", "layer", "host", "port", "called_ae_title", "calling_ae_title", "status")
     document = {name: getattr(result, name) for name in (*said, "released")}
     document["timings"] = dict(result.timings)
@@ -250,13 +373,15 @@ def _echo_as_json(result: dl.EchoResult) -> dict[str, Any]:
 
 def _end() -> Event:
     """What Ctrl-C sets from now on, and a polite request to end (SIGTERM) too."""
+    from threading import Event
+
     end = Event()
     for request in (signal.SIGINT, signal.SIGTERM):
         signal.signal(request, lambda *_: end.set())
     return end
 
 
-def _follow(server: dl.EchoSCP, end: Event) -> Iterator[LogEntry]:
+def _follow(server: EchoSCP, end: Event) -> Iterator[LogEntry]:
     """The entries of the server's log as they come, until the end."""
     last: LogEntry | None = None
     ended = False

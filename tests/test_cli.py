@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
 import dicomlab as dl
-from dicomlab import cli
+from dicomlab import cli, demo, slides
 
 RELEASE = bytes(dl.build("A-RELEASE-RQ"))
 
@@ -278,12 +278,32 @@ def test_record_leaves_a_whole_file(tmp_path: Path, request_to_end: signal.Signa
         "scp --port 99999",
         "record 127.0.0.1 0 recorded.pcapng",
         "draw",
+        "dissect",
+        "dissect one.pcapng --jason",
+        "--verbose",
     ],
 )
-def test_wrong_use_ends_with_2(dicomlab: Run, words: str) -> None:
+def test_wrong_use_ends_with_2_and_one_line(dicomlab: Run, words: str) -> None:
     ended = dicomlab(*words.split())
     assert ended.status == 2
-    assert "Traceback" not in ended.err
+    assert is_one_line_without_traceback(ended.err)
+
+
+def test_help_names_every_command(dicomlab: Run) -> None:
+    asked, bare = dicomlab("--help"), dicomlab()
+    assert (asked.status, bare.status) == (0, 2)
+    assert asked.out == bare.out
+    assert all(f"\n    {run.__name__} " in asked.out for run in cli.COMMANDS)
+
+
+def test_lab_gives_on_what_it_does_not_know(
+    dicomlab: Run, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    given: list[str] = []
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("jupyterlab.labapp.main", given.extend)
+    assert dicomlab("lab", "--port", "8899", "--no-browser").status == 0
+    assert given[-3:] == ["--port", "8899", "--no-browser"]
 
 
 def test_what_a_terminal_lacks_is_spelled_out() -> None:
@@ -320,3 +340,31 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     ).stdout
     assert not loaded.strip()
     assert time.perf_counter() - began < 3
+
+
+def test_the_choices_are_those_of_the_rooms() -> None:
+    choices = {
+        name: options["choices"]
+        for arguments in cli.COMMANDS.values()
+        for name, options in arguments
+        if "choices" in options
+    }
+    assert choices["--peer"] == get_args(demo.Peer)
+    assert choices["--method"] == get_args(demo.Method)
+    assert choices["--theme"] == get_args(slides.Mode)
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path) -> None:
+    pdus = tmp_path / "pdus"
+    pdus.write_bytes(RELEASE * 500)
+    with subprocess.Popen(
+        [sys.executable, "-m", "dicomlab", "decode", pdus],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -31,8 +31,8 @@ ROOMS = set().union(*FLOORS)
 PURE = {"model", "spec", "protocol", "dissect", "diagnosis"}
 KEPT_OUT_OF_PURE = {
     "_thread", "anywidget", "asyncio", "concurrent", "ipywidgets", "matplotlib", "multiprocessing",
-    "pynetdicom", "pyshark", "rich", "select", "selectors", "socket", "socketserver", "ssl",
-    "subprocess", "threading", "typer",
+    "pynetdicom", "pyshark", "select", "selectors", "socket", "socketserver", "ssl", "subprocess",
+    "threading",
 }  # fmt: skip
 # What is heavy, or somebody else's world, has one door.
 ONLY_DOOR = {
@@ -40,9 +40,9 @@ ONLY_DOOR = {
     "matplotlib": {"views.figures", "views.theme"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
-    "typer": {"cli"},
-    "rich": {"cli"},
 }
+# The package itself, and the command: what it takes to load a room, only its own commands pay.
+MAY_DEFER = {"dicomlab", "cli"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,10 @@ def test_our_own_modules_are_imported_at_the_top() -> None:
     wrong = [
         str(one)
         for one in IMPORTS
-        if one.target_room and one.deferred and one.room != "dicomlab" and not shown_to_views(one)
+        if one.target_room
+        and one.deferred
+        and one.room not in MAY_DEFER
+        and not shown_to_views(one)
     ]
     assert not wrong
 
@@ -166,10 +169,29 @@ def fresh(code: str) -> str:
 def test_import_dicomlab_loads_nothing_heavy() -> None:
     heavy = {
         "IPython", "anywidget", "asyncio", "ipywidgets", "jupyter_client", "jupyterlab",
-        "matplotlib", "numpy", "pydicom", "pynetdicom", "pyshark", "rich", "typer",
+        "matplotlib", "numpy", "pydicom", "pynetdicom", "pyshark",
     }  # fmt: skip
     loaded = fresh("import sys, dicomlab; print(*sys.modules)").split()
     assert not heavy & {name.split(".")[0] for name in loaded}
+
+
+def test_dissecting_to_json_loads_only_what_it_takes(corpus: Path) -> None:
+    words = ["dicomlab", "dissect", str(corpus / "echo_dcmtk.pcapng"), "--json"]
+    loaded = fresh(f"""
+import contextlib, os, sys
+sys.argv = {words!r}
+from dicomlab.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(open(os.devnull, "w")):
+    main()
+print(*sys.modules)
+""").split()
+    rooms = {name.removeprefix("dicomlab.") for name in loaded if name.startswith("dicomlab.")}
+    assert {name for name in rooms if name.startswith("views.")} == {"views.contract"}
+    assert {name.split(".")[0] for name in rooms} == {
+        "cli", "dissect", "model", "protocol", "spec", "views",
+    }  # fmt: skip
+    kept_out = KEPT_OUT_OF_PURE - {"_thread"} | {"email", "numpy", "pydicom"}
+    assert not kept_out & {name.split(".")[0] for name in loaded}
 
 
 def seconds(module: str) -> float:
