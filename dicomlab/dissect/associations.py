@@ -8,33 +8,32 @@ row, and an Association or Connection when somebody looks.
 from __future__ import annotations
 
 import heapq
-import io
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from dicomlab.dissect.agreement import contexts, negotiation
 from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes, Way
+from dicomlab.dissect.file import CaptureFile
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, Segment, endpoint
 from dicomlab.dissect.pcap import Reader, link_type_name
 from dicomlab.dissect.reading import (
     CUT,
     FindingRow,
     MessageRow,
+    PduReader,
     PduRow,
     Talk,
+    read_at_one_go,
 )
 from dicomlab.dissect.rows import Row, Rows, Spool
-from dicomlab.dissect.tcp import Connections, Ending, Seen, TcpConnection
+from dicomlab.dissect.tcp import Connections, Ending, Piece, Seen, TcpConnection
 from dicomlab.model import (
     Association,
     Capture,
-    CaptureError,
     Connection,
     Endpoint,
     Field,
@@ -47,7 +46,6 @@ from dicomlab.model import (
     PresentationContext,
     Side,
     Span,
-    printable,
 )
 from dicomlab.protocol.codec import Decoder, decode, finding
 from dicomlab.protocol.dimse import indices, message
@@ -58,6 +56,7 @@ Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 SORTED = 1 << 20  # PDUs of an association that are put into the order of their times
 _RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
 _NAMES: dict[int, str | None] = {0: None, **{code: one.name for code, one in PDUS.items()}}
+_OPENING = bytes([_RQ])  # what an association begins with
 T = TypeVar("T")
 
 
@@ -70,7 +69,10 @@ class Progress(NamedTuple):
 
 
 def dissect(
-    path: str | os.PathLike[str], *, watch: Callable[[Progress], bool | None] | None = None
+    path: str | os.PathLike[str],
+    *,
+    watch: Callable[[Progress], bool | None] | None = None,
+    keep: bool = True,
 ) -> Capture:
     """What a capture file (pcap or pcapng, also gzipped; ``-`` is standard input) holds.
 
@@ -78,22 +80,29 @@ def dissect(
     found so far is given. Damage too ends reading, and ``Capture.damage`` says where.
 
     The file must stay as long as trees, figures and data sets are asked for: they are read from it
-    then. Raises CaptureError where the file cannot be opened or is no capture.
+    then. What comes through a pipe is copied to a temporary file for that, unless ``keep`` is
+    false. Raises CaptureError where the file cannot be opened or is no capture.
     """
-    name = os.fspath(path)
-    with _opened(name) as file:
+    return dissect_file(CaptureFile(path, keep=keep), watch)
+
+
+def dissect_file(
+    where: CaptureFile, watch: Callable[[Progress], bool | None] | None = None
+) -> Capture:
+    """What a capture file holds that has not been opened yet."""
+    with where.opened() as file:
         dissection = _Dissection()
 
         def told(done: int, total: int | None) -> bool | None:
             return watch(Progress(done, total, dissection.found)) if watch is not None else None
 
-        reader = Reader(file, name, told)
-        dissection.source = FileBytes(name, reader)
+        reader = Reader(file, str(where), told)
+        dissection.source = FileBytes(where, reader)
         dissection.connections.read(reader)
         dissection.connections.finish()
     first, last = reader.times or (None, None)
     return Capture(
-        file=name,
+        file=where.name,
         format=reader.format,
         packets=reader.packets,
         link_types=tuple(dict.fromkeys(link_type_name(one) for one in reader.link_types)),
@@ -106,20 +115,6 @@ def dissect(
         digits=reader.digits,
         comments=tuple(reader.comments),
     )
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[io.BufferedReader]:
-    try:
-        if name == "-":
-            with open(0, "rb", closefd=False) as file:
-                yield file
-        else:
-            with Path(name).open("rb") as file:
-                yield file
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise CaptureError(f"{printable(name)} cannot be read: {why}.") from None
 
 
 def from_exchange(
@@ -171,11 +166,11 @@ class _Dissection:
     """Makes a row of every TCP connection that has ended."""
 
     def __init__(self, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
-        self.connections = Connections(self._opened, self._closed)
+        self.connections = Connections(self._opened, self._closed, self._brief)
         self.source: Bytes  # where bytes are looked up again
         self._ends = ends
         self._spool = Spool()
-        self._talks: dict[int, Talk] = {}
+        self._talks: dict[int, tuple[Talk, tuple[PduReader, PduReader]]] = {}
         self._associations = _Found(self._spool)
         self._others = _Found(self._spool)
 
@@ -193,18 +188,32 @@ class _Dissection:
     @property
     def found(self) -> int:
         """How many associations were found so far, those under way too."""
-        under_way = sum(talk.opened for talk in self._talks.values())
+        under_way = sum(talk.opened for talk, _ in self._talks.values())
+        under_way += sum(one[:1] == _OPENING for one in self.connections.brief)
         return len(self._associations.rows) + under_way
 
-    def _opened(self, connection: TcpConnection) -> Any:
-        talk = self._talks[connection.number] = Talk(self._spool)
-        return talk.readers
+    def _opened(self, connection: TcpConnection) -> tuple[PduReader, PduReader]:
+        talk = Talk(self._spool)
+        readers = PduReader(talk, 0), PduReader(talk, 1)
+        talk.readers = readers
+        self._talks[connection.number] = talk, readers
+        return readers
 
     def _closed(self, connection: TcpConnection) -> None:
-        talk = self._talks.pop(connection.number)
-        for reader, stream in zip(talk.readers, connection.streams, strict=True):
+        talk, readers = self._talks.pop(connection.number)
+        for reader, stream in zip(readers, connection.directions, strict=True):
             reader.finish(stream.offset, stream.seen)
         talk.end_messages(all_of_them=True)
+        self._ended(connection, talk)
+
+    def _brief(self, connection: TcpConnection, pieces: Iterator[Piece]) -> bool:
+        talk = Talk(self._spool)
+        read = read_at_one_go(talk, pieces)
+        if read:
+            self._ended(connection, talk)
+        return read
+
+    def _ended(self, connection: TcpConnection, talk: Talk) -> None:
         ends = self._ends or (endpoint(connection.ends[0]), endpoint(connection.ends[1]))
         conversation = _Conversation(connection, talk, ends, with_frames=self._ends is None)
         if conversation.is_association():
@@ -318,7 +327,7 @@ class _Conversation:
         if talk.shuffled and len(talk.pdus) <= SORTED:
             _put_in_order(talk, spool)
         outcome = self._outcome()
-        asking, answering = connection.streams[:: 1 if self.first == 0 else -1]
+        asking, answering = connection.directions[:: 1 if self.first == 0 else -1]
         return (
             connection.number,
             self.first,
@@ -340,7 +349,7 @@ class _Conversation:
             connection.start_time,
             connection.stop_time,
             connection.ends,
-            tuple(stream.begins or 0 for stream in connection.streams),
+            tuple(stream.begins or 0 for stream in connection.directions),
         )
 
     def connection_alone(self) -> Row:
@@ -357,8 +366,8 @@ class _Conversation:
         )
 
     def _each(self, what: str) -> Mapping[Side, int]:
-        streams = self.connection.streams
-        return {side: getattr(streams[number], what) for side, number in self.index.items()}
+        directions = self.connection.directions
+        return {side: getattr(directions[number], what) for side, number in self.index.items()}
 
     def _row(self, found: Finding, side: Side | None) -> FindingRow:
         sender = side or found.sender
@@ -393,8 +402,8 @@ class _Conversation:
     def _unseen(self) -> Side | None:
         """The side that must have spoken, and of which the capture has no packet."""
         for side, number in self.index.items():
-            streams = self.connection.streams
-            if not streams[number].packets and streams[1 - number].captured:
+            directions = self.connection.directions
+            if not directions[number].packets and directions[1 - number].captured:
                 return side
         return None
 
@@ -415,7 +424,7 @@ class _Conversation:
         if unseen:
             yield finding("capture-one-way", f"no packet of the {unseen} is there")
         for side, number in self.index.items():
-            stream, reader = self.connection.streams[number], self.talk.readers[number]
+            stream, reader = self.connection.directions[number], self.talk.readers[number]
             if stream.captured and not stream.with_syn:
                 what = f"the first bytes of the {side} are not there"
                 yield finding("capture-begins-late", what, sender=side)
@@ -444,7 +453,7 @@ class _Conversation:
                     yield finding(code, what, span, sender=side)
 
     def _kind(self) -> Kind:
-        requestor, acceptor = (self.connection.streams[n] for n in self.index.values())
+        requestor, acceptor = (self.connection.directions[n] for n in self.index.values())
         beginnings = [reader.beginning for reader in self.talk.readers if reader.beginning]
         if beginnings:
             tls = any(one[0] == "not-dicom-tls" for each in beginnings for one in _foreign(each))
@@ -471,7 +480,7 @@ def _requestor(connection: TcpConnection, talk: Talk, ends: tuple[Endpoint, Endp
         return talk.request[0]
     if talk.answerer is not None:
         return 1 - talk.answerer
-    if any(stream.with_syn for stream in connection.streams):
+    if any(stream.with_syn for stream in connection.directions):
         return 0
     if talk.asked is not None:
         return talk.asked[1]

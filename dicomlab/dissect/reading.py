@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.tcp import Seen
@@ -68,6 +68,7 @@ _EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-R
 
 _PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
 _PDV_HEAD = head(PDV)
+_unpack_head, _unpack_pdv = _PDU_HEAD.unpack_from, _PDV_HEAD.unpack_from
 _COMMAND_AT = PDU_HEADER + _PDV_HEAD.size  # in a P-DATA-TF
 _SMALL = 1024  # bytes of a PDU that is kept until it is whole
 _LAST_COMMAND = 3  # message control header: the last fragment of a command set (PS3.8 E.2)
@@ -130,6 +131,43 @@ class FindingRow(NamedTuple):
         return cls(found.code, found.what, side, start, stop, first, last, found.clause)
 
 
+class Read(Protocol):
+    """What reading one direction has shown of its bytes."""
+
+    @property
+    def beginning(self) -> bytes:
+        """The first ones, where they may be anything."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the first bytes of the connection are no PDU."""
+
+    @property
+    def skipped(self) -> int:
+        """How many were passed over in search of a PDU."""
+
+    @property
+    def gaps(self) -> int:
+        """In how many places some are missing."""
+
+    @property
+    def missing(self) -> Span | None:
+        """From the first gap to the last."""
+
+
+class _AllRead(NamedTuple):
+    """Of a direction that was read at one go: nothing."""
+
+    beginning: bytes = b""
+    foreign: bool = False
+    skipped: int = 0
+    gaps: int = 0
+    missing: Span | None = None
+
+
+_READ = _AllRead()
+
+
 class Talk:
     """What both directions of a connection say."""
 
@@ -141,7 +179,7 @@ class Talk:
     def __init__(self, spool: Spool) -> None:
         self.pdus = Rows(spool)
         self.messages = Rows(spool)
-        self.readers = (PduReader(self, 0), PduReader(self, 1))
+        self.readers: tuple[Read, Read] = (_READ, _READ)
         self.request: tuple[int, Part] | None = None  # side, and the first A-ASSOCIATE-RQ
         self.accept: tuple[int, Part] | None = None
         self.opened = False  # an A-ASSOCIATE-RQ or -AC was seen, be it a bad one
@@ -175,8 +213,14 @@ class Talk:
             self.messages.append(row)
         self._asked_by(row[0], row[2])
 
-    def opens(self, code: int, side: int, part: Part) -> None:
-        """An A-ASSOCIATE-RQ or -AC, as values."""
+    def understand(self, code: int, side: int, part: Part, index: int) -> None:
+        """A PDU other than a P-DATA-TF, as values."""
+        if code in (_RQ, _AC):
+            self._opens(code, side, part)
+        elif code:
+            self._closes(index, code, side, part)
+
+    def _opens(self, code: int, side: int, part: Part) -> None:
         self.opened = self.opened or (
             part.values.get("Protocol-version") == 1
             or any(one.name == "Application Context" for one in part.parts)
@@ -187,11 +231,11 @@ class Talk:
             self.accept = self.accept or (side, part)
             self.answerer = side if self.answerer is None else self.answerer
 
-    def closes(self, index: int, code: int, side: int, part: Part) -> None:
-        """A PDU that ends the association, or asks to."""
+    def _closes(self, index: int, code: int, side: int, part: Part) -> None:
+        """It ends the association, or asks to."""
         if code == _RJ and self.answerer is None:
             self.answerer = side
-        if code == _RELEASE_RQ:
+        if code == _RELEASE_RQ and self.request is None:
             self.asks(0, side)
         if len(self.closings) < CLOSINGS:
             self.closings.append((index, side, code, *_codes(part)))
@@ -285,6 +329,90 @@ def _has_ended(one: Row | tuple[int, Begun, tuple[int, int]]) -> bool:
     return not isinstance(one[1], Begun) or one[1].done
 
 
+# --- PDUs that are whole and as they should be ------------------------------------------------
+
+
+def read_at_one_go(talk: Talk, data: Iterable[tuple[int, int, bytes, Seen]]) -> bool:
+    """Read all bytes of a connection: side, offset, bytes and packet of each piece, in order.
+
+    Gives False where it takes more than that to read them: then the talk is of no use.
+    """
+    early: list[tuple[bytes, Seen] | None] = [None, None]  # a PDU of which more is to come
+    for side, at, chunk, seen in data:
+        first, begun = seen, early[side]
+        if begun is not None:
+            at, chunk, first = at - len(begun[0]), begun[0] + chunk, begun[1]
+            early[side] = None
+        here = _whole_pdus(talk, side, at, chunk, first, seen)
+        if here < len(chunk):
+            if not _may_be_whole_soon(chunk, here):
+                return False
+            early[side] = chunk[here:], seen if here else first
+    return early == [None, None]
+
+
+def _whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, first: Seen, seen: Seen) -> int:
+    """Take PDUs that are whole and as they should be; those with a data set are not taken.
+
+    The first one began in the packet ``first``. Gives how many bytes they have; what follows
+    goes step by step.
+    """
+    time, frame, _ = seen
+    _, first_frame, place = first
+    here, size = 0, len(chunk)
+    while here + PDU_HEADER < size:
+        code, reserved, length = _unpack_head(chunk, here)
+        stop = here + PDU_HEADER + length
+        if stop > size:
+            break
+        row = (side, code, at + here, at + stop, at + stop, first_frame, frame, time, True, place,
+               ())  # fmt: skip
+        if code == _DATA:
+            if reserved or not _whole_command(talk, chunk[here:stop], row):
+                break
+        else:
+            try:
+                part, found = scan_pdu(chunk[here:stop], at + here)
+            except Irregular:
+                break
+            index = talk.add(row)
+            talk.understand(code, side, part, index)
+            if found:
+                shown = [finding(one, what, Span(*span)) for one, what, *span in found]
+                talk.show(side, shown, (first_frame, frame))
+        here = stop
+        _, first_frame, place = seen
+    if here:
+        talk.certain = True
+    return here
+
+
+def _whole_command(talk: Talk, pdu: bytes, row: Row) -> bool:
+    """Take a P-DATA-TF that is one whole message without a data set, if it is one."""
+    size = len(pdu)
+    if size < _COMMAND_AT:
+        return False
+    length, context_id, header = _unpack_pdv(pdu, PDU_HEADER)
+    if header != _LAST_COMMAND or _COMMAND_AT + length - 2 != size:
+        return False
+    data = pdu[_COMMAND_AT:]
+    try:
+        values, found = scan_command(data)
+    except Irregular:
+        return False
+    if found or values[DATA_SET_TYPE] != NO_DATA_SET:
+        return False
+    if not is_regular_pdv(length, context_id, header):
+        return False
+    side, _, start, stop, _, _, _, time, *_ = row
+    index = talk.add(row)
+    talk.told(
+        (side, context_id, values, data, ((start + _COMMAND_AT, stop),), None, start, stop, time,
+         True, (index, index), (index, stop))
+    )  # fmt: skip
+    return True
+
+
 # what a reader is in the middle of
 _HEAD, _BODY, _PDV, _COMMAND, _DATA_SET, _REST, _LOST, _UNREADABLE, _FOREIGN = range(9)
 _KEPT = frozenset({_HEAD, _BODY, _PDV, _COMMAND})
@@ -369,7 +497,12 @@ class PduReader:
             at, chunk, self._early = at - len(begun), begun + chunk, None
             if seen.frame < last.frame:  # it had come earlier, and waited
                 first, seen = min(first, seen, key=_frame), last
-        here = self._whole_pdus(at, chunk, first, seen)
+        here = 0
+        if not self._fragments.begun:
+            here = _whole_pdus(self._talk, self._side, at, chunk, first, seen)
+        if here:  # nothing else is to be cleared: no PDU was under way
+            self._start = self._there = at + here
+            self._goal = self._start + PDU_HEADER
         if here < len(chunk):
             first = first if here == 0 else seen
             if _may_be_whole_soon(chunk, here):
@@ -378,66 +511,6 @@ class PduReader:
             self._begin_pdu(first)
             self._note(seen)
         return at, chunk, here
-
-    def _whole_pdus(self, at: int, chunk: bytes, first: Seen, seen: Seen) -> int:
-        """Take PDUs that are whole and as they should be, as most small ones are.
-
-        The first one began in the packet ``first``. Gives how many bytes they have; what follows
-        goes step by step.
-        """
-        talk, side, begun = self._talk, self._side, self._begun
-        time, frame, _ = seen
-        here, size = 0, len(chunk)
-        while here + PDU_HEADER < size:
-            code, reserved, length = _PDU_HEAD.unpack_from(chunk, here)
-            stop = here + PDU_HEADER + length
-            if stop > size:
-                break
-            row = (side, code, at + here, at + stop, at + stop, first.frame, frame, time, True,
-                   first.place, begun)  # fmt: skip
-            if code == _DATA:
-                if reserved or not self._whole_command(chunk[here:stop], row):
-                    break
-            else:
-                try:
-                    part, found = scan_pdu(chunk[here:stop], at + here)
-                except Irregular:
-                    break
-                index = talk.add(row)
-                self._understood(code, part, index)
-                if found:
-                    shown = [finding(one, what, Span(*span)) for one, what, *span in found]
-                    talk.show(side, shown, (first.frame, frame))
-                talk.certain = True
-            here, first = stop, seen
-        if here:  # nothing else is to be cleared: no PDU was under way
-            self._start = self._there = at + here
-            self._goal = self._start + PDU_HEADER
-        return here
-
-    def _whole_command(self, pdu: bytes, row: Row) -> bool:
-        """Take a P-DATA-TF that is one whole message without a data set, if it is one."""
-        if len(pdu) < _COMMAND_AT:
-            return False
-        length, context_id, header = _PDV_HEAD.unpack_from(pdu, PDU_HEADER)
-        whole = header == _LAST_COMMAND and _COMMAND_AT + length - 2 == len(pdu)
-        if not whole or self._fragments.begun or not is_regular_pdv(length, context_id, header):
-            return False
-        data = pdu[_COMMAND_AT:]
-        try:
-            values, found = scan_command(data)
-        except Irregular:
-            return False
-        if found or values[DATA_SET_TYPE] != NO_DATA_SET:
-            return False
-        _, _, start, stop, _, _, _, time, *_ = row
-        index = self._talk.add(row)
-        self._talk.certain = True
-        self._talk.told(
-            (self._side, context_id, values, data, ((start + _COMMAND_AT, stop),), None, start,
-             stop, time, True, (index, index), (index, stop))
-        )  # fmt: skip
-        return True
 
     def _begin_pdu(self, seen: Seen) -> None:
         self._time, self._first, self._place = seen
@@ -740,21 +813,16 @@ class PduReader:
             self._tree(decode(data, start=self._start)[0], index)
             return
         self._talk.certain = self._talk.certain or not found
-        self._understood(self._code, part, index)
+        self._talk.understand(self._code, self._side, part, index)
         if found:
             shown = [finding(code, what, Span(at, end)) for code, what, at, end in found]
             self._talk.show(self._side, shown, (self._first, self._last))
 
-    def _understood(self, code: int, part: Part, index: int) -> None:
-        if code in (_RQ, _AC):
-            self._talk.opens(code, self._side, part)
-        elif code in (_RJ, _RELEASE_RQ, _RELEASE_RP, _ABORT):
-            self._talk.closes(index, code, self._side, part)
-
     def _tree(self, pdu: Pdu, index: int) -> None:
         """A PDU that only its tree explains."""
         self._talk.certain = self._talk.certain or is_certain(pdu)
-        self._understood(_CODES.get(pdu.type or "", 0), as_part(pdu.root), index)
+        code = _CODES.get(pdu.type or "", 0)
+        self._talk.understand(code, self._side, as_part(pdu.root), index)
         self._talk.show(self._side, pdu.findings, (self._first, self._last))
 
     def _add_row(self, code: int, start: int, stop: int, stated: int, complete: bool) -> int:

@@ -22,19 +22,11 @@ class Spool:
     """Bytes that are put away and looked up by their place; on disk once they are many."""
 
     IN_MEMORY = 1 << 24
-    ROOM = 1 << 19  # numbers and texts of rows that stay in memory as they are; some 40 MB
 
     def __init__(self, content: bytes = b"") -> None:
-        self._room = self.ROOM
         self._file: IO[bytes] = io.BytesIO()
         self._size = 0
         self.put(content)
-
-    def has_room_for(self, rows: list[Row]) -> bool:
-        """Whether these rows may stay in memory; then they take that room."""
-        if self._room > 0:
-            self._room -= _weight(rows)
-        return self._room > 0
 
     def put(self, data: bytes) -> int:
         """Put bytes away; gives their place."""
@@ -64,38 +56,31 @@ class Spool:
 
 
 class Rows:
-    """A list of rows that only grows: the first ones in memory, the others in a spool."""
+    """A list of rows that only grows, in a spool."""
 
-    __slots__ = ("_kept", "_last", "_seen", "_spool", "_stored")
+    __slots__ = ("_chunks", "_last", "_seen", "_spool")
 
     CHUNK = 64  # rows that are put away together
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._kept: list[list[Row]] = []  # chunks in memory
-        self._stored: array[int] | None = None  # place and size of each chunk behind those
+        self._chunks: array[int] | None = None  # place and size of each chunk
         self._last: list[Row] = []
-        self._seen: tuple[int, list[Row]] = (-1, [])  # the chunk that was looked up last
+        self._seen: tuple[int, list[Row]] = (-1, [])  # the chunk that was looked at last
 
     def append(self, row: Row) -> None:
         """Add a row."""
         if len(self._last) == self.CHUNK:
-            self._put_away_last()
+            data = marshal.dumps(self._last)
+            if self._chunks is None:
+                self._chunks = array("q")
+            self._chunks.extend((self._spool.put(data), len(data)))
+            self._last = []
         self._last.append(row)
 
-    def _put_away_last(self) -> None:
-        rows, self._last = self._last, []
-        if self._stored is None:
-            if self._spool.has_room_for(rows):
-                self._kept.append(rows)
-                return
-            self._stored = array("q")
-        data = marshal.dumps(rows)
-        self._stored.extend((self._spool.put(data), len(data)))
-
     def __len__(self) -> int:
-        stored = len(self._stored) // 2 if self._stored is not None else 0
-        return (len(self._kept) + stored) * self.CHUNK + len(self._last)
+        put_away = len(self._chunks) // 2 if self._chunks is not None else 0
+        return put_away * self.CHUNK + len(self._last)
 
     def __getitem__(self, index: int) -> Row:
         number, within = divmod(index, self.CHUNK)
@@ -106,33 +91,22 @@ class Rows:
             yield from self._chunk(number)
 
     def _chunk(self, number: int) -> list[Row]:
-        if number < len(self._kept):
-            return self._kept[number]
-        at = 2 * (number - len(self._kept))
-        if self._stored is None or at >= len(self._stored):
+        if self._chunks is None or 2 * number >= len(self._chunks):
             return self._last
         if self._seen[0] != number:
-            place, size = self._stored[at : at + 2]
+            place, size = self._chunks[2 * number : 2 * number + 2]
             self._seen = number, marshal.loads(self._spool.get(place, size))
         return self._seen[1]
 
     def put_away(self) -> Row:
         """The rows as a row of another list in the same spool."""
-        stored = self._stored.tobytes() if self._stored is not None else None
-        return self._kept, stored, self._last
+        return (self._chunks.tobytes() if self._chunks is not None else None, self._last)
 
     @classmethod
     def of(cls, spool: Spool, row: Row) -> Rows:
         """The rows that were put away so."""
         rows = cls(spool)
-        rows._kept, stored, rows._last = row
-        if stored is not None:
-            rows._stored = array("q", stored)
+        chunks, rows._last = row
+        if chunks is not None:
+            rows._chunks = array("q", chunks)
         return rows
-
-
-def _weight(value: Any) -> int:
-    """About how many numbers and texts a row holds, those inside it too."""
-    if isinstance(value, tuple | list):
-        return 1 + sum(map(_weight, value))
-    return 4 if isinstance(value, dict) else 1

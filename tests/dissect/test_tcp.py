@@ -100,7 +100,7 @@ def test_repeated_overlapping_and_shuffled_segments_give_the_bytes(
     for at, piece in script.draw(st.permutations(pieces)):
         bench.feed(first + 1 + at, piece)
     assert bench.end() == data
-    assert bench.closed[0].streams[0].missing == 0
+    assert bench.closed[0].directions[0].missing == 0
 
 
 @given(
@@ -120,7 +120,7 @@ def test_lost_segments_are_gaps_of_the_right_size(data: bytes, size: int, lost: 
             expected += piece
     bench.feed(0xFFFFFFF1 + len(data), flags=FIN | ACK)
     assert bench.end() == expected
-    assert bench.closed[0].streams[0].missing == expected.count(b".") - sum(
+    assert bench.closed[0].directions[0].missing == expected.count(b".") - sum(
         piece.count(b".") for n, (_, piece) in enumerate(segments(data, size)) if n not in lost
     )
 
@@ -150,7 +150,7 @@ def test_a_keep_alive_is_no_data() -> None:
     bench.feed(103, b"\0")
     bench.feed(103, b"")
     assert bench.end() == b"real"
-    assert bench.closed[0].streams[0].retransmitted == 0
+    assert bench.closed[0].directions[0].retransmitted == 0
 
 
 def test_a_new_syn_on_the_same_ports_is_a_new_connection() -> None:
@@ -238,6 +238,6 @@ def test_counts_of_what_came_again_and_what_came_early() -> None:
     bench.handshake()
     for at, piece in ((0, b"aa"), (4, b"cc"), (2, b"bb"), (0, b"aa"), (3, b"bcc")):
         bench.feed(100 + at, piece)
-    stream = bench.closed[0].streams[0] if bench.end() == b"aabbcc" else None
+    stream = bench.closed[0].directions[0] if bench.end() == b"aabbcc" else None
     assert stream is not None
     assert (stream.retransmitted, stream.early) == (2, 1)
