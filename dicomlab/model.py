@@ -24,6 +24,7 @@ from typing import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pydicom import Dataset
 
 Severity = Literal["error", "warning", "info"]
 Side = Literal["requestor", "acceptor"]
@@ -107,6 +108,7 @@ class Part(NamedTuple):
     code: int | None
     values: Values
     parts: tuple[Part, ...] = ()  # the structures inside
+    again: bool = False  # it is small, and the same bytes come again and again
 
 
 Place = tuple[int | None, str | None]  # (which part, which row); None: the structure itself
@@ -415,44 +417,6 @@ class Pdu(Drawn):
         return f"<Pdu {self.name}, {len(self)} bytes>"
 
 
-class PduLine(NamedTuple):
-    """What a list of PDUs says of one: all but its bytes."""
-
-    sender: Side | None
-    type: str | None
-    start: int
-    end: int  # for one that is not complete, where it says that it ends, if it does
-    frames: tuple[int, int] | None
-    time: int | None
-    complete: bool
-
-
-def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:
-    """The PDUs as lines; of a capture they come without the cost of making each PDU."""
-    if isinstance(pdus, HasPduLines):
-        return pdus.pdu_lines()
-    return (
-        PduLine(
-            one.sender,
-            one.type,
-            one.start,
-            one.stop if one.stated is None else one.stated,
-            one.frames,
-            one.time,
-            one.complete,
-        )
-        for one in pdus
-    )
-
-
-@runtime_checkable
-class HasPduLines(Protocol):
-    """A sequence of PDUs that knows their lines by heart."""
-
-    def pdu_lines(self) -> Iterable[PduLine]:
-        """The PDUs as lines."""
-
-
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?:id=(?P<id>\d+)|(?P<index>\d+))\])?")
 # a slash separates, but in these names of the standard: Result/Reason, Reason/Diag., SCP/SCU Role
 # Selection, Normal/Reverse
@@ -579,6 +543,16 @@ class Outcome:
     reason: int | None = None
 
 
+class DataSet(Protocol):
+    """The data set of a message, which is read when somebody asks for it."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes as they were on the wire."""
+
+    def read(self) -> Dataset:
+        """What pydicom reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One DIMSE message: its command set, and how large a data set came with it.
@@ -606,11 +580,36 @@ class Message:
     findings: tuple[Finding, ...] = ()  # those that only the reassembled command set shows
     more: Mapping[str, Any] = field(default_factory=dict)  # further keys of the contract
     tree: Callable[[], Field] | None = field(default=None, compare=False)  # of the command set
+    data: DataSet | None = field(default=None, compare=False)  # in a capture
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The elements of the reassembled command set."""
         return self.tree().children if self.tree is not None else ()
+
+    def dataset(self) -> Dataset:
+        """The data set, which pydicom reads in the transfer syntax of its presentation context.
+
+        DicomlabError where there is none, where it is not whole, or where its transfer syntax is
+        not known.
+        """
+        return self._data().read()
+
+    def dataset_raw(self) -> bytes:
+        """The bytes of the data set as they were on the wire; DicomlabError as above."""
+        return b"".join(self.dataset_pieces())
+
+    def dataset_pieces(self) -> Iterator[bytes]:
+        """The same, piece by piece: a data set may be larger than the memory."""
+        return self._data().pieces()
+
+    def _data(self) -> DataSet:
+        if self.data is None:
+            raise DicomlabError(
+                "This message does not know where the bytes of its data set are.",
+                "Those of a capture do: dissect() a recording.",
+            )
+        return self.data
 
     def element(self, name: str) -> Field | None:
         """The element of that name, if the message has it."""
@@ -690,6 +689,133 @@ class Capture(Drawn):
     def pdus(self) -> tuple[Pdu, ...]:
         """The PDUs of all associations: think of how many those can be."""
         return tuple(pdu for one in self.associations for pdu in one.pdus)
+
+
+# --- lines: the same without the cost of values ---------------------------------------------
+
+
+class PduLine(NamedTuple):
+    """What a list of PDUs says of one: all but its bytes."""
+
+    sender: Side | None
+    type: str | None
+    start: int
+    end: int  # for one that is not complete, where it says that it ends, if it does
+    frames: tuple[int, int] | None
+    time: int | None
+    complete: bool
+
+
+class MessageLine(NamedTuple):
+    """What a list of messages says of one: all but its fields."""
+
+    sender: Side
+    type: str
+    context_id: int
+    message_id: int | None
+    responding_to: int | None
+    status: int | None
+    sop_class: str | None
+    sop_instance: str | None
+    dataset_bytes: int | None
+    start: int
+    end: int
+    time: int | None
+    complete: bool
+    more: Mapping[str, Any]
+
+
+class AssociationLine(NamedTuple):
+    """An association whose PDUs and messages are lines; ends, contexts and such are plain."""
+
+    connection: int
+    requestor: str
+    acceptor: str
+    calling_ae_title: str | None
+    called_ae_title: str | None
+    application_context: str | None
+    outcome: tuple[Any, ...]  # ended, by, result, source, reason
+    presentation_contexts: tuple[tuple[Any, ...], ...]
+    negotiation: Mapping[Side, Mapping[str, Any]]
+    pdus: Iterable[PduLine]
+    messages: Iterable[MessageLine]
+    findings: Iterable[Finding]
+    missing_bytes: Mapping[Side, int]
+    retransmitted_segments: Mapping[Side, int]
+    out_of_order_segments: Mapping[Side, int]
+
+
+@runtime_checkable
+class HasLines(Protocol):
+    """A sequence of values that has them as lines too."""
+
+    def lines(self) -> Iterable[Any]:
+        """The same values as lines."""
+
+
+def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:
+    """The PDUs as lines."""
+    return pdus.lines() if isinstance(pdus, HasLines) else map(_pdu_line, pdus)
+
+
+def message_lines(messages: Sequence[Message]) -> Iterable[MessageLine]:
+    """The messages as lines."""
+    return messages.lines() if isinstance(messages, HasLines) else map(_message_line, messages)
+
+
+def association_lines(associations: Sequence[Association]) -> Iterable[AssociationLine]:
+    """The associations as lines."""
+    if isinstance(associations, HasLines):
+        return associations.lines()
+    return map(_association_line, associations)
+
+
+def _pdu_line(one: Pdu) -> PduLine:
+    end = one.stop if one.stated is None else one.stated
+    return PduLine(one.sender, one.type, one.start, end, one.frames, one.time, one.complete)
+
+
+def _message_line(one: Message) -> MessageLine:
+    return MessageLine(
+        one.sender,
+        one.type,
+        one.context_id,
+        one.message_id,
+        one.responding_to,
+        one.status,
+        one.sop_class,
+        one.sop_instance,
+        one.dataset_bytes,
+        one.start,
+        one.stop,
+        one.time,
+        one.complete,
+        one.more,
+    )
+
+
+def _association_line(one: Association) -> AssociationLine:
+    outcome = one.outcome
+    return AssociationLine(
+        one.connection,
+        str(one.requestor),
+        str(one.acceptor),
+        one.calling_ae_title,
+        one.called_ae_title,
+        one.application_context,
+        (outcome.ended, outcome.by, outcome.result, outcome.source, outcome.reason),
+        tuple(
+            (each.id, each.abstract_syntax, each.proposed, each.result, each.accepted)
+            for each in one.presentation_contexts
+        ),
+        one.negotiation,
+        pdu_lines(one.pdus),
+        message_lines(one.messages),
+        one.findings,
+        one.missing_bytes,
+        one.retransmitted_segments,
+        one.out_of_order_segments,
+    )
 
 
 # --- errors -------------------------------------------------------------------------------

@@ -3,47 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from dicomlab.model import Part, PresentationContext
+from dicomlab.model import Part
 
 ACCEPTED = 0  # PS3.8 Table 9-18
+_CONTEXT = "Presentation Context"
+_KNOWN = 4096  # parts of which is remembered what they say
 
 
-def contexts(request: Part | None, accept: Part | None) -> tuple[PresentationContext, ...]:
-    """The presentation contexts of an association, in the order of their proposal."""
-    found: dict[int, PresentationContext] = {}
-    for item in _named(request, "Presentation Context"):
-        ident = item.values.get("Presentation-context-ID")
-        if isinstance(ident, int):
-            abstract = next(_texts(item, "Abstract-syntax-name"), None)
-            proposed = tuple(_texts(item, "Transfer-syntax-name"))
-            found.setdefault(ident, PresentationContext(ident, abstract, proposed))
-    for item in _named(accept, "Presentation Context"):
-        ident, result = item.values.get("Presentation-context-ID"), item.values.get("Result/Reason")
-        if isinstance(ident, int) and isinstance(result, int):
-            before = found.get(ident) or PresentationContext(ident, None)
-            syntax = next(_texts(item, "Transfer-syntax-name"), None)
-            accepted = syntax if result == ACCEPTED else None
-            found[ident] = PresentationContext(
-                ident, before.abstract_syntax, before.proposed, result, accepted
-            )
+T = TypeVar("T")
+Plain = tuple[Any, ...]  # what Rows can hold
+
+
+def _remembered(make: Callable[[Part], T]) -> Callable[[Part], T]:
+    """The same, of parts that come again and again made once."""
+    known: dict[int, tuple[Part, T]] = {}
+
+    def look(part: Part) -> T:
+        if not part.again:
+            return make(part)
+        found = known.get(id(part))
+        if found is None or found[0] is not part:
+            if len(known) == _KNOWN:
+                known.clear()
+            found = known[id(part)] = part, make(part)
+        return found[1]
+
+    return look
+
+
+def contexts(request: Part | None, accept: Part | None) -> Plain:
+    """The presentation contexts of an association, in the order of their proposal.
+
+    Each is what PresentationContext is made of: ID, abstract syntax, proposed transfer syntaxes,
+    result, transfer syntax agreed on.
+    """
+    found: dict[int, Plain] = {}
+    for item in request.parts if request is not None else ():
+        if item.name == _CONTEXT:
+            ident, abstract, proposed = _proposed(item)
+            if isinstance(ident, int):
+                found.setdefault(ident, (ident, abstract, proposed, None, None))
+    for item in accept.parts if accept is not None else ():
+        if item.name == _CONTEXT:
+            ident, result, syntax = _answered(item)
+            if isinstance(ident, int) and isinstance(result, int):
+                _, abstract, proposed, _, _ = found.get(ident) or (ident, None, (), None, None)
+                accepted = syntax if result == ACCEPTED else None
+                found[ident] = ident, abstract, proposed, result, accepted
     return tuple(found.values())
+
+
+@_remembered
+def _proposed(item: Part) -> Plain:
+    ident = item.values.get("Presentation-context-ID")
+    abstract = next(_texts(item, "Abstract-syntax-name"), None)
+    return ident, abstract, tuple(_texts(item, "Transfer-syntax-name"))
+
+
+@_remembered
+def _answered(item: Part) -> Plain:
+    ident, result = item.values.get("Presentation-context-ID"), item.values.get("Result/Reason")
+    return ident, result, next(_texts(item, "Transfer-syntax-name"), None)
 
 
 def negotiation(pdu: Part | None) -> Mapping[str, Any]:
     """The User Information of an A-ASSOCIATE-RQ or -AC; a key is absent where its item is."""
+    for outer in pdu.parts if pdu is not None else ():
+        if outer.name == "User Information":
+            return _said(outer)
+    return {}
+
+
+@_remembered
+def _said(user_information: Part) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for outer in _named(pdu, "User Information"):
-        for item in outer.parts:
-            if item.name in _SINGLE:
-                key, of = _SINGLE[item.name]
-                found.setdefault(key, of(item))
-            elif item.name in _SEVERAL:
-                key, of = _SEVERAL[item.name]
-                found.setdefault(key, []).append(of(item))
-            elif item.name == "User Identity Negotiation":
-                found.update(_identity(item))
+    for item in user_information.parts:
+        if item.name in _SINGLE:
+            key, of = _SINGLE[item.name]
+            found.setdefault(key, of(item))
+        elif item.name in _SEVERAL:
+            key, of = _SEVERAL[item.name]
+            found.setdefault(key, []).append(of(item))
+        elif item.name == "User Identity Negotiation":
+            found.update(_identity(item))
     return found
 
 
@@ -57,10 +101,6 @@ def _texts(item: Part, name: str) -> Iterator[str]:
         yield value.rstrip(" \0")
     for one in item.parts:
         yield from _texts(one, name)
-
-
-def _named(pdu: Part | None, name: str) -> Iterator[Part]:
-    return (one for one in (pdu.parts if pdu is not None else ()) if one.name == name)
 
 
 def _number(name: str) -> Callable[[Part], Any]:

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from dicomlab.dissect.agreement import contexts, negotiation
@@ -33,12 +34,14 @@ from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.tcp import Connections, Ending, Piece, Seen, TcpConnection
 from dicomlab.model import (
     Association,
+    AssociationLine,
     Capture,
     Connection,
     Endpoint,
     Field,
     Finding,
     Message,
+    MessageLine,
     Outcome,
     Part,
     Pdu,
@@ -48,7 +51,7 @@ from dicomlab.model import (
     Span,
 )
 from dicomlab.protocol.codec import Decoder, decode, finding
-from dicomlab.protocol.dimse import indices, message
+from dicomlab.protocol.dimse import indices, message, said
 from dicomlab.spec.findings import FINDINGS
 from dicomlab.spec.pdu import PDUS
 
@@ -56,6 +59,7 @@ Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 SORTED = 1 << 20  # PDUs of an association that are put into the order of their times
 _RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
 _NAMES: dict[int, str | None] = {0: None, **{code: one.name for code, one in PDUS.items()}}
+_SIDES: tuple[tuple[Side, Side], ...] = (("requestor", "acceptor"), ("acceptor", "requestor"))
 _OPENING = bytes([_RQ])  # what an association begins with
 T = TypeVar("T")
 
@@ -178,7 +182,7 @@ class _Dissection:
     def associations(self) -> Sequence[Association]:
         """Those found, in the order of their connections."""
         make = _Association(self.source, self._spool, with_frames=self._ends is None)
-        return _Table(self._associations.rows, make, self._associations.order())
+        return _Associations(self._associations.rows, make, self._associations.order())
 
     @property
     def without_association(self) -> Sequence[Connection]:
@@ -263,12 +267,10 @@ class _Table(Sequence[T], Generic[T]):
         return self._make(number, row)
 
     def __iter__(self) -> Iterator[T]:
-        if self._order is None:
-            for number, row in enumerate(self._rows):
-                yield self._make(number, row)
-        else:
-            for number, at in enumerate(self._order):
-                yield self._make(number, self._rows[at])
+        return map(self._make, count(), self._in_order())
+
+    def _in_order(self) -> Iterable[Row]:
+        return self._rows if self._order is None else map(self._rows.__getitem__, self._order)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -304,9 +306,7 @@ class _Conversation:
         self.talk = talk
         self.frames = (connection.first_frame, connection.last_frame) if with_frames else None
         self.first = _requestor(connection, talk, ends)
-        self.sides: tuple[Side, Side] = (
-            ("requestor", "acceptor") if self.first == 0 else ("acceptor", "requestor")
-        )
+        self.sides = _SIDES[self.first]
         self.index: dict[Side, int] = {"requestor": self.first, "acceptor": 1 - self.first}
         self.ends: dict[Side, Endpoint] = {
             side: ends[number] for side, number in self.index.items()
@@ -336,7 +336,7 @@ class _Conversation:
             _title(request, "Called-AE-title"),
             _application_context(request or accept),
             outcome,
-            tuple(map(_plain_context, contexts(request, accept))),
+            contexts(request, accept),
             (negotiation(request), negotiation(accept)),
             talk.pdus.put_away(),
             talk.messages.put_away(),
@@ -528,10 +528,6 @@ def _plain_end(end: Endpoint) -> Row:
     return end.address, end.port
 
 
-def _plain_context(one: PresentationContext) -> Row:
-    return one.id, one.abstract_syntax, one.proposed, one.result, one.accepted
-
-
 def _title(request: Part | None, name: str) -> str | None:
     value = request.values.get(name) if request is not None else None
     return value.strip(" \0") if isinstance(value, str) else None
@@ -552,6 +548,18 @@ def _opposite(side: Side | None) -> Side:
 # --- rows to values ---------------------------------------------------------------------------
 
 
+class _Associations(_Table[Association]):
+    """The associations of a capture."""
+
+    def __init__(self, rows: Rows, make: _Association, order: Sequence[int]) -> None:
+        super().__init__(rows, make, order)
+        self._line = make.line
+
+    def lines(self) -> Iterator[AssociationLine]:
+        """The same without the cost of their PDUs and messages."""
+        return map(self._line, self._in_order())
+
+
 class _Association:
     """Makes an association of its row."""
 
@@ -560,14 +568,39 @@ class _Association:
         self._spool = spool
         self._with_frames = with_frames
 
+    def line(self, row: Row) -> AssociationLine:
+        """The association as a line."""
+        (
+            number, first, requestor, acceptor, calling, called, application_context, outcome,
+            contexts_, negotiated, pdus, messages, findings, counts, _, _, _, _,
+        ) = row  # fmt: skip
+        sides = _SIDES[first]
+        missing, retransmitted, early = map(_by_side, counts)
+        with_frames = self._with_frames
+        return AssociationLine(
+            number,
+            _end_text(*requestor),
+            _end_text(*acceptor),
+            calling,
+            called,
+            application_context,
+            outcome,
+            contexts_,
+            {"requestor": negotiated[0], "acceptor": negotiated[1]},
+            _pdu_lines(Rows.of(self._spool, pdus), sides, with_frames=with_frames),
+            _message_lines(Rows.of(self._spool, messages), sides),
+            [_finding(one, sides) for one in findings],
+            missing,
+            retransmitted,
+            early,
+        )
+
     def __call__(self, _: int, row: Row) -> Association:
         (
             number, first, requestor, acceptor, calling, called, application_context, outcome,
             contexts_, negotiated, pdus, messages, findings, counts, start, stop, ends, begins,
         ) = row  # fmt: skip
-        sides: tuple[Side, Side] = (
-            ("requestor", "acceptor") if first == 0 else ("acceptor", "requestor")
-        )
+        sides = _SIDES[first]
         ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
         make_pdu = _Pdu(self._source, sides, ways, with_frames=self._with_frames)
         missing, retransmitted, early = map(_by_side, counts)
@@ -582,7 +615,7 @@ class _Association:
             presentation_contexts=tuple(PresentationContext(*one) for one in contexts_),
             negotiation={"requestor": negotiated[0], "acceptor": negotiated[1]},
             pdus=_Pdus(Rows.of(self._spool, pdus), make_pdu),
-            messages=_Table(Rows.of(self._spool, messages), partial(_message, sides)),
+            messages=_Messages(Rows.of(self._spool, messages), sides),
             findings=tuple(_finding(one, sides) for one in findings),
             missing_bytes=missing,
             retransmitted_segments=retransmitted,
@@ -604,25 +637,18 @@ class _Pdu:
         with_frames: bool,
     ) -> None:
         self._source = source
-        self._sides = sides
+        self.sides = sides
         self._ways = ways
-        self._with_frames = with_frames
-
-    def line(self, row: Row) -> PduLine:
-        """A PDU without its tree."""
-        side, code, start, _, stated, first, last, time, complete, _, _ = row
-        frames = (first, last) if self._with_frames else None
-        kind = _NAMES[code]
-        return PduLine(self._sides[side], kind, start, stated, frames, time, complete)
+        self.with_frames = with_frames
 
     def __call__(self, index: int, row: Row) -> Pdu:
         side, code, start, stop, stated, first, last, time, complete, _, _ = row
         return Pdu(
             _NAMES[code],
             _Tree(self._source, self._ways[side], row),
-            self._sides[side],
+            self.sides[side],
             time,
-            (first, last) if self._with_frames else None,
+            (first, last) if self.with_frames else None,
             complete,
             index,
             Span(start, stop),
@@ -635,11 +661,50 @@ class _Pdus(_Table[Pdu]):
 
     def __init__(self, rows: Rows, make: _Pdu) -> None:
         super().__init__(rows, make)
-        self._lines = make.line
+        self._pdu = make
 
-    def pdu_lines(self) -> Iterator[PduLine]:
-        """The PDUs without their trees."""
-        return map(self._lines, self._rows)
+    def lines(self) -> Iterator[PduLine]:
+        """The same without their trees."""
+        return _pdu_lines(self._rows, self._pdu.sides, with_frames=self._pdu.with_frames)
+
+
+def _pdu_lines(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterator[PduLine]:
+    for side, code, start, _, stated, first, last, time, complete, _, _ in rows:
+        frames = (first, last) if with_frames else None
+        yield PduLine(sides[side], _NAMES[code], start, stated, frames, time, complete)
+
+
+class _Messages(_Table[Message]):
+    """The messages of an association."""
+
+    def __init__(self, rows: Rows, sides: tuple[Side, Side]) -> None:
+        super().__init__(rows, partial(_message, sides))
+        self._sides = sides
+
+    def lines(self) -> Iterator[MessageLine]:
+        """The same without their fields."""
+        return _message_lines(self._rows, self._sides)
+
+
+def _message_lines(rows: Rows, sides: tuple[Side, Side]) -> Iterator[MessageLine]:
+    for side, context_id, values, _, _, data_set, start, stop, time, complete, _, _ in rows:
+        kind, ident, responding_to, status, sop_class, sop_instance, more = said(values)
+        yield MessageLine(
+            sides[side],
+            kind,
+            context_id,
+            ident,
+            responding_to,
+            status,
+            sop_class,
+            sop_instance,
+            data_set,
+            start,
+            stop,
+            time,
+            complete,
+            more,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -690,15 +755,17 @@ def _finding(row: Row, sides: tuple[Side, Side]) -> Finding:
     )
 
 
+def _end_text(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def _by_side(values: tuple[int, int]) -> Mapping[Side, int]:
     return {"requestor": values[0], "acceptor": values[1]}
 
 
 def _connection(_: int, row: Row) -> Connection:
     number, first, requestor, acceptor, kind, captured, findings = row
-    sides: tuple[Side, Side] = (
-        ("requestor", "acceptor") if first == 0 else ("acceptor", "requestor")
-    )
+    sides = _SIDES[first]
     return Connection(
         connection=number,
         requestor=Endpoint(*requestor),

@@ -187,18 +187,39 @@ def message(
 ) -> Message:
     """The message of this command set and its values; ``known`` is what else is known of it."""
     start = spans[0][0] if len(spans) == 1 else 0
+    kind, message_id, responding_to, status, sop_class, sop_instance, more = said(values)
     return Message(
-        type=name(_number(values, command.COMMAND_FIELD)),
+        type=kind,
         sender=sender,
-        message_id=_number(values, 0x0110),
-        responding_to=_number(values, 0x0120),
-        status=_number(values, command.STATUS),
-        sop_class=_text(values, 0x0002) or _text(values, 0x0003),
-        sop_instance=_text(values, 0x1000) or _text(values, 0x1001),
+        message_id=message_id,
+        responding_to=responding_to,
+        status=status,
+        sop_class=sop_class,
+        sop_instance=sop_instance,
         fragments=tuple(Span(*span) for span in spans),
-        more=_more(values),
+        more=more,
         tree=partial(decode_command_set, command_set, start=start),
         **known,
+    )
+
+
+Said = tuple[str, int | None, int | None, int | None, str | None, str | None, Mapping[str, Any]]
+
+
+def said(values: Mapping[int, Any]) -> Said:
+    """What the elements of a command set say.
+
+    Type, message ID, ID responded to, status, SOP class and instance, and what else the contract
+    has keys for.
+    """
+    return (
+        name(_number(values, command.COMMAND_FIELD)),
+        _number(values, 0x0110),
+        _number(values, 0x0120),
+        _number(values, command.STATUS),
+        _text(values, 0x0002) or _text(values, 0x0003),
+        _text(values, 0x1000) or _text(values, 0x1001),
+        _more(values) if not values.keys() <= _PLAIN else _NOTHING,
     )
 
 
@@ -226,6 +247,10 @@ _MORE = {
     0x1008: "action_type",
 }
 _SUBOPERATIONS = {0x1020: "remaining", 0x1021: "completed", 0x1022: "failed", 0x1023: "warning"}
+
+
+_PLAIN = frozenset((0, 2, 3, 0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x1000, 0x1001))
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _more(values: Mapping[int, Any]) -> Mapping[str, Any]:

@@ -255,7 +255,7 @@ def _remembering(scan: Scan, layout: Layout, envelope: Row) -> Scan:
     def known(item: bytes) -> tuple[Part, tuple[Found, ...]]:
         found: list[Found] = []
         part, _ = scan(item, 0, len(item), found)
-        return part, tuple(found)
+        return part._replace(again=True), tuple(found)
 
     def remembered(data: bytes, at: int, end: int, found: list[Found]) -> tuple[Part, int]:
         size = behind + int.from_bytes(data[at + length_at : at + behind], "big")

@@ -12,20 +12,20 @@ by a template of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, TextIO
 
 from dicomlab.model import (
-    Association,
+    AssociationLine,
     Capture,
     Connection,
     Finding,
-    Message,
-    Pdu,
-    PresentationContext,
-    pdu_lines,
+    MessageLine,
+    PduLine,
+    Side,
+    association_lines,
 )
 
 SCHEMA = "dicomlab.dissection/1"
@@ -47,7 +47,7 @@ def _pieces(capture: Capture) -> Iterator[str]:
     digits = capture.digits
     yield json.dumps(_head(capture)).removesuffix("}")
     yield ',\n"associations": ['
-    for number, association in enumerate(capture.associations):
+    for number, association in enumerate(association_lines(capture.associations)):
         yield ",\n" if number else "\n"
         yield from _association(association, digits)
     yield '],\n"connections": ['
@@ -73,24 +73,21 @@ def _head(capture: Capture) -> dict[str, Any]:
     }
 
 
-def _association(association: Association, digits: int) -> Iterator[str]:
-    outcome = association.outcome
+def _association(association: AssociationLine, digits: int) -> Iterator[str]:
     yield (
         f'{{"connection": {association.connection}'
-        f', "requestor": {quoted(str(association.requestor))}'
-        f', "acceptor": {quoted(str(association.acceptor))}'
+        f', "requestor": {quoted(association.requestor)}'
+        f', "acceptor": {quoted(association.acceptor)}'
         f', "calling_ae_title": {_text(association.calling_ae_title)}'
         f', "called_ae_title": {_text(association.called_ae_title)}'
         f', "application_context": {_text(association.application_context)}'
-        f', "outcome": {{"ended": "{outcome.ended}", "by": {_text(outcome.by)}'
-        f', "result": {_number(outcome.result)}, "source": {_number(outcome.source)}'
-        f', "reason": {_number(outcome.reason)}}}'
+        f', "outcome": {_outcome(association.outcome)}'
         f', "presentation_contexts": {_contexts(association.presentation_contexts)}'
-        f', "negotiation": {json.dumps(dict(association.negotiation))}, "pdus": ['
+        f', "negotiation": {json.dumps(association.negotiation)}, "pdus": ['
     )
     yield from _joined(_pdus(association.pdus, digits))
     yield '], "messages": ['
-    yield from _joined(_message(one, digits) for one in association.messages)
+    yield from _joined(_messages(association.messages, digits))
     yield (
         f'], "missing_bytes": {_sides(association.missing_bytes)}'
         f', "retransmitted_segments": {_sides(association.retransmitted_segments)}'
@@ -114,8 +111,8 @@ def _joined(texts: Iterable[str]) -> Iterator[str]:
         yield comma + ", ".join(waiting)
 
 
-def _pdus(pdus: Sequence[Pdu], digits: int) -> Iterator[str]:
-    for sender, kind, start, end, frames, time, complete in pdu_lines(pdus):
+def _pdus(pdus: Iterable[PduLine], digits: int) -> Iterator[str]:
+    for sender, kind, start, end, frames, time, complete in pdus:
         yield (
             f'{{"from": {_text(sender)}, "type": {_text(kind)}, "start": {start}, "end": {end}'
             f', "frames": {"null" if frames is None else f"[{frames[0]}, {frames[1]}]"}'
@@ -123,19 +120,23 @@ def _pdus(pdus: Sequence[Pdu], digits: int) -> Iterator[str]:
         )
 
 
-def _message(message: Message, digits: int) -> str:
-    more = json.dumps({key: _plain(value) for key, value in message.more.items()})[1:-1]
-    return (
-        f'{{"from": "{message.sender}", "type": {quoted(message.type)}'
-        f', "context_id": {message.context_id}, "message_id": {_number(message.message_id)}'
-        f', "responding_to": {_number(message.responding_to)}'
-        f', "status": {_number(message.status)}, "sop_class": {_text(message.sop_class)}'
-        f', "sop_instance": {_text(message.sop_instance)}'
-        f', "dataset_bytes": {_number(message.dataset_bytes)}'
-        f', "start": {message.start}, "end": {message.stop}'
-        f', "time": {_time(message.time, digits)}'
-        f', "complete": {"true" if message.complete else "false"}{more and ", " + more}}}'
-    )
+def _messages(messages: Iterable[MessageLine], digits: int) -> Iterator[str]:
+    for (
+        sender, kind, context_id, message_id, responding_to, status, sop_class, sop_instance,
+        dataset_bytes, start, end, time, complete, more,
+    ) in messages:  # fmt: skip
+        yield (
+            f'{{"from": "{sender}", "type": {quoted(kind)}, "context_id": {context_id}'
+            f', "message_id": {_number(message_id)}, "responding_to": {_number(responding_to)}'
+            f', "status": {_number(status)}, "sop_class": {_text(sop_class)}'
+            f', "sop_instance": {_text(sop_instance)}, "dataset_bytes": {_number(dataset_bytes)}'
+            f', "start": {start}, "end": {end}, "time": {_time(time, digits)}'
+            f', "complete": {"true" if complete else "false"}{_more(more) if more else ""}}}'
+        )
+
+
+def _more(more: Mapping[str, Any]) -> str:
+    return ", " + json.dumps({key: _plain(value) for key, value in more.items()})[1:-1]
 
 
 def _text(text: str | None) -> str:
@@ -160,24 +161,20 @@ def time_text(time: int | None, digits: int) -> str | None:
     return f"{sign}{text[:-9]}.{places}" if places else f"{sign}{text[:-9]}"
 
 
-def _sides(counts: Mapping[Any, int]) -> str:
-    return json.dumps(dict(counts))
+def _sides(counts: Mapping[Side, int]) -> str:
+    return f'{{"requestor": {counts["requestor"]}, "acceptor": {counts["acceptor"]}}}'
 
 
 @lru_cache(256)
-def _contexts(contexts: tuple[PresentationContext, ...]) -> str:
-    return json.dumps(
-        [
-            {
-                "id": one.id,
-                "abstract_syntax": one.abstract_syntax,
-                "proposed": list(one.proposed),
-                "result": one.result,
-                "accepted": one.accepted,
-            }
-            for one in contexts
-        ]
-    )
+def _outcome(outcome: tuple[Any, ...]) -> str:
+    keys = "ended", "by", "result", "source", "reason"
+    return json.dumps(dict(zip(keys, outcome, strict=True)))
+
+
+@lru_cache(256)
+def _contexts(contexts: tuple[tuple[Any, ...], ...]) -> str:
+    keys = "id", "abstract_syntax", "proposed", "result", "accepted"
+    return json.dumps([dict(zip(keys, one, strict=True)) for one in contexts])
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
