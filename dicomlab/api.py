@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Generator, Iterable
 from dataclasses import replace
+from threading import Thread
+from typing import TYPE_CHECKING
 
-from dicomlab.dissect.associations import dissect, from_exchange
+from dicomlab.dissect.associations import Progress, dissect, from_exchange
+from dicomlab.dissect.many import Batch, Found, found_in, in_order
 from dicomlab.exercises import CheckResult, check
 from dicomlab.model import (
     Association,
@@ -25,6 +31,10 @@ from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
 from dicomlab.recording.opinion import SecondOpinion, second_opinion
 from dicomlab.recording.record import Recording, record
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from multiprocessing.synchronize import Event
 
 __all__ = [
     "SCU",
@@ -47,6 +57,7 @@ __all__ = [
     "check",
     "decode",
     "dissect",
+    "dissect_many",
     "echo",
     "record",
     "second_opinion",
@@ -79,3 +90,66 @@ def echo(
     first = result.log[0]
     entries = [(entry.time, entry.sender, entry.data) for entry in result.log[1:]]
     return replace(result, capture=from_exchange(entries, first.requestor, first.acceptor))
+
+
+def dissect_many(
+    paths: Iterable[str | os.PathLike[str]], executor: Executor | None = None
+) -> Generator[Capture | CaptureError, None, None]:
+    """Dissect many capture files at once; gives what each holds, in the order of ``paths``.
+
+    In the place of a file that cannot be read stands the CaptureError that says why.
+
+    ``executor`` is any of ``concurrent.futures``, or Dask's ``client.get_executor()``. Without one,
+    processes take all cores of this machine (in a script, call this below
+    ``if __name__ == "__main__":``); they end when the iterator is exhausted or closed. Twice as
+    many files as are dissected at once are under way; those not begun by then are left alone.
+    """
+    if executor is not None:
+        yield from in_order(paths, executor)
+        return
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")
+    stop = spawn.Event()
+    with ProcessPoolExecutor(mp_context=spawn, initializer=_serve, initargs=(stop,)) as pool:
+        try:
+            yield from in_order(paths, pool, _find)
+        except BrokenProcessPool:
+            raise CaptureError(
+                "A process that dissected a file has died.",
+                'In a script, call dissect_many() below `if __name__ == "__main__":`.',
+            ) from None
+        finally:
+            stop.set()
+
+
+# --- in a process that dissects for another -------------------------------------------------
+
+_stop: Event
+_interrupts: list[int] = []
+
+
+def _serve(stop: Event) -> None:
+    """Be ready to dissect until told to stop, until Ctrl-C, or until who asks is gone."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, lambda number, _: _interrupts.append(number))
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _find(batch: Batch) -> list[Found]:
+    return found_in(batch, _is_to_stop)
+
+
+def _is_to_stop(_: Progress) -> bool:
+    return bool(_interrupts) or _stop.is_set()
