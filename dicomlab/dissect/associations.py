@@ -18,6 +18,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from dicomlab.dissect.agreement import contexts, negotiation
 from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes, Way
+from dicomlab.dissect.datasets import CapturedDataSet, Origin
 from dicomlab.dissect.file import CaptureFile
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, Segment, endpoint
 from dicomlab.dissect.pcap import Reader, link_type_name
@@ -362,16 +363,16 @@ class _Conversation:
             *(_plain_end(self.ends[side]) for side in self.index),
             kind,
             (captured["requestor"], captured["acceptor"]),
-            tuple(tuple(self._row(one, None)) for one in self._findings_alone(kind)),
+            tuple(tuple(self._row(one)) for one in self._findings_alone(kind)),
         )
 
     def _each(self, what: str) -> Mapping[Side, int]:
         directions = self.connection.directions
         return {side: getattr(directions[number], what) for side, number in self.index.items()}
 
-    def _row(self, found: Finding, side: Side | None) -> FindingRow:
-        sender = side or found.sender
-        return FindingRow.of(found, None if sender is None else self.index[sender], self.frames)
+    def _row(self, found: Finding) -> FindingRow:
+        side = None if found.sender is None else self.index[found.sender]
+        return FindingRow.of(found, side, self.frames and (found.frames or self.frames))
 
     # --- how it ended -------------------------------------------------------------------------
 
@@ -410,7 +411,7 @@ class _Conversation:
     # --- findings -----------------------------------------------------------------------------
 
     def _findings(self, outcome: Row) -> Iterator[FindingRow]:
-        yield from (self._row(one, None) for one in self._file_findings(outcome))
+        yield from (self._row(one) for one in self._file_findings(outcome))
         ended = bool(self.connection.endings)
         for row in (*self.talk.findings, *self.talk.more()):
             # that a PDU is cut is the sender's matter only if the sender did it
@@ -435,8 +436,21 @@ class _Conversation:
             if reader.skipped:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
                 yield finding("capture-bytes-unread", what, sender=side)
+            yield from self._differing(side, number)
         if outcome[0] == "capture-ends":
             yield finding("capture-ends-early", "the capture shows no end of the association")
+
+    def _differing(self, side: Side, number: int) -> Iterator[Finding]:
+        """Segments that came again with other bytes than before: said once a direction."""
+        found = [one for one in self.connection.differing if one[0] == number]
+        if found:
+            _, start, stop, seen = found[0]
+            what = f"a segment of the {side} came again with other bytes"
+            what += f", and {len(found) - 1:,} more did" if len(found) > 1 else ""
+            frames = (seen.frame, seen.frame)
+            yield finding(
+                "tcp-retransmission-differs", what, Span(start, stop), sender=side, frames=frames
+            )
 
     def _findings_alone(self, kind: Kind) -> Iterator[Finding]:
         acceptor = self.ends["acceptor"]
@@ -603,6 +617,9 @@ class _Association:
         sides = _SIDES[first]
         ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
         make_pdu = _Pdu(self._source, sides, ways, with_frames=self._with_frames)
+        all_pdus = Rows.of(self._spool, pdus)
+        agreed = tuple(PresentationContext(*one) for one in contexts_)
+        origin = Origin(self._source, ways, all_pdus, {one.id: one for one in agreed})
         missing, retransmitted, early = map(_by_side, counts)
         return Association(
             connection=number,
@@ -612,10 +629,10 @@ class _Association:
             called_ae_title=called,
             application_context=application_context,
             outcome=Outcome(*outcome),
-            presentation_contexts=tuple(PresentationContext(*one) for one in contexts_),
+            presentation_contexts=agreed,
             negotiation={"requestor": negotiated[0], "acceptor": negotiated[1]},
-            pdus=_Pdus(Rows.of(self._spool, pdus), make_pdu),
-            messages=_Messages(Rows.of(self._spool, messages), sides),
+            pdus=_Pdus(all_pdus, make_pdu),
+            messages=_Messages(Rows.of(self._spool, messages), sides, origin),
             findings=tuple(_finding(one, sides) for one in findings),
             missing_bytes=missing,
             retransmitted_segments=retransmitted,
@@ -677,8 +694,8 @@ def _pdu_lines(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> It
 class _Messages(_Table[Message]):
     """The messages of an association."""
 
-    def __init__(self, rows: Rows, sides: tuple[Side, Side]) -> None:
-        super().__init__(rows, partial(_message, sides))
+    def __init__(self, rows: Rows, sides: tuple[Side, Side], origin: Origin) -> None:
+        super().__init__(rows, partial(_message, sides, origin))
         self._sides = sides
 
     def lines(self) -> Iterator[MessageLine]:
@@ -722,7 +739,7 @@ class _Tree:
         return Decoder(one.begun).decode(data, start=one.start)[0].root
 
 
-def _message(sides: tuple[Side, Side], _: int, row: Row) -> Message:
+def _message(sides: tuple[Side, Side], origin: Origin, _: int, row: Row) -> Message:
     one = MessageRow._make(row)
     return message(
         sides[one.side],
@@ -736,6 +753,7 @@ def _message(sides: tuple[Side, Side], _: int, row: Row) -> Message:
         time=one.time,
         complete=one.complete,
         pdus=indices(one.pdus),
+        data=CapturedDataSet(origin, one),
     )
 
 

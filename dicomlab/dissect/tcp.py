@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, End, Network, Segment, lane
-from dicomlab.dissect.pcap import Interface, Reader
+from dicomlab.dissect.pcap import Interface, Reader, Record
 
 _NUMBERS = 1 << 32  # TCP's sequence numbers
 _MODULO = _NUMBERS - 1
+_HALF = _NUMBERS // 2
 _NOWHERE = 1 << 62  # behind every place of a file
 WAITING_SEGMENTS = 256
 WAITING_BYTES = 1 << 22
@@ -33,6 +34,8 @@ ALL_WAITING_BYTES = 1 << 25  # of all directions together
 FIRST_SEGMENTS = 8  # without a SYN: so many may come out of order at the beginning
 BRIEF = 32  # packets with data that a connection may have to be read at one go
 BRIEF_DATA = 4096  # bytes of data in one of them
+LOOK_BACK = 1024  # packets in which the first copy of a retransmitted segment is looked for
+COMPARED = 4096  # retransmitted segments of a direction that are compared with their first copy
 ENDED = 1024  # connections that are over, and may still get a late packet
 OPEN = 8192  # connections that are kept; beyond that, those that were silent longest are ended
 
@@ -157,6 +160,10 @@ class Stream:
         return all(
             (one.sequence - sequence - 1) % _NUMBERS < WAITING_BYTES for one, _ in self._first
         )
+
+    def at(self, segment: Segment) -> int:
+        """The offset of a segment."""
+        return self._place(segment.sequence)
 
     def follow(self, data: bytes, seen: Seen) -> None:
         """The next bytes, while nothing waits."""
@@ -360,6 +367,8 @@ class TcpConnection:
         self.ends = ends
         self.directions: tuple[Direction, Direction]
         self.endings: list[Ending] = []  # the first of each kind and side
+        # segments that came again with other bytes than before: side, start, stop, packet
+        self.differing: list[tuple[int, int, int, Seen]] = []
         self.start_time: int | None = None
         self.stop_time: int | None = None
         self.first_frame = 0
@@ -520,6 +529,7 @@ class Connections:
         self._briefs: dict[bytes, Brief] = {}  # the same
         self._open: dict[int, _Long | Brief] = {}
         self._ended: deque[_Long | Brief] = deque()
+        self._recent: deque[Record] = deque(maxlen=LOOK_BACK)
         self._room = _Room()
 
     def read(self, reader: Reader) -> None:  # noqa: C901 - a call for each packet would cost more
@@ -527,7 +537,10 @@ class Connections:
         network, streams, briefs = Network(), self._streams, self._briefs
         source = reader.source
         frame, current = 0, None
-        for buffer, at, captured, size, ticks, interface in reader.records():
+        recent = self._recent
+        for record in reader.records():
+            recent.append(record)
+            buffer, at, captured, size, ticks, interface = record
             frame += 1
             if interface is not current:
                 current = interface
@@ -621,11 +634,36 @@ class Connections:
             self._streams[key] = connection.streams[side]
         return connection
 
-    def _segment(self, connection: _Long, side: int, segment: Segment, seen: Seen) -> None:
+    def _segment(
+        self,
+        connection: _Long,
+        side: int,
+        segment: Segment,
+        seen: Seen,
+        earlier: Iterable[Segment] | None = None,
+    ) -> None:
+        """A segment of a connection; ``earlier`` are those before it, the last one first."""
         was_over = connection.over
+        came_again = connection.streams[side].retransmitted
         connection.segment(side, segment, seen)
+        if came_again < connection.streams[side].retransmitted <= COMPARED:
+            earlier = self._before(segment) if earlier is None else earlier
+            if _differs(segment, earlier):
+                at = connection.streams[side].at(segment)
+                connection.differing.append((side, at, at + segment.size, seen))
         if not was_over and connection.over:
             self._is_over(connection)
+
+    def _before(self, segment: Segment) -> Iterator[Segment]:
+        """The segments of the same direction in the last packets, the last one first."""
+        network = Network()
+        records = reversed(self._recent)
+        next(records, None)  # the packet itself
+        for buffer, at, captured, size, _, interface in records:
+            packet = buffer[at : at + captured]
+            one = network.segment(interface.link_type, packet, size)
+            if one and one.source == segment.source and one.target == segment.target:
+                yield one
 
     # --- brief connections --------------------------------------------------------------------
 
@@ -656,10 +694,13 @@ class Connections:
         self._forget(brief)
         connection = self._open_long(brief.number, brief.ends)
         time = brief.interface.time
+        before: tuple[list[Segment], list[Segment]] = ([], [])
         for side, sequence, flags, data, frame, ticks, place in brief.packets:
             ends = connection.ends if side == 0 else connection.ends[::-1]
             segment = Segment(*ends, sequence, flags, data, len(data), place)
-            self._segment(connection, side, segment, Seen(time(ticks), frame, place))
+            seen = Seen(time(ticks), frame, place)
+            self._segment(connection, side, segment, seen, before[side][::-1])
+            before[side].append(segment)
         for side, stream in enumerate(connection.streams):  # acknowledgements were not kept
             stream.packets += brief.sides >> side & 1
         connection.note(time(brief.ticks), brief.frame)
@@ -706,6 +747,21 @@ class Connections:
             else:
                 self._known.pop(key, None)
                 self._streams.pop(key, None)
+
+
+def _differs(segment: Segment, earlier: Iterable[Segment]) -> bool:
+    """Whether bytes of a segment that came again were others before."""
+    left = segment.size
+    for one in earlier:
+        ahead = (one.sequence - segment.sequence + _HALF) % _NUMBERS - _HALF
+        first, last = max(ahead, 0), min(ahead + len(one.data), len(segment.data))
+        if first < last:
+            if one.data[first - ahead : last - ahead] != segment.data[first:last]:
+                return True
+            left -= last - first
+        if left <= 0:
+            break
+    return False
 
 
 def _key(source: End, target: End) -> bytes:

@@ -342,6 +342,11 @@ FINDINGS: dict[str, FindingRow] = {
         "warning", "The connection carried these bytes, but the capture does not hold them.",
         "Whoever records uses a larger buffer, no snap length, and less other traffic.",
         "RFC 9293"),
+    "tcp-retransmission-differs": FindingRow(
+        "warning", "A segment came again with other bytes than before; what came first counts here, "
+        "and nobody can say which of them the receiver took.",
+        "Whoever runs the network looks for a device on the way that changes packets; if the "
+        "capture was merged or edited, take the original.", "RFC 9293"),
     "capture-bytes-unread": FindingRow(
         "warning", "Behind missing bytes, reading goes on at the next PDU that is beyond doubt.",
         "Whoever records uses a larger buffer, no snap length, and less other traffic.",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dicomlab.dissect.associations import dissect, from_exchange
 from dicomlab.dissect.pcap import Writer
 from dicomlab.dissect.synth import TcpConversation
-from dicomlab.model import Association, Capture, CaptureError, Endpoint, Outcome, Side
+from dicomlab.model import Association, Capture, CaptureError, Endpoint, Outcome, Side, Span
 from dicomlab.protocol.build import build
 
 CLIENT, SERVER = Endpoint("10.0.0.1", 50000), Endpoint("10.0.0.2", 11112)
@@ -319,6 +319,28 @@ def test_whatever_packets_are_lost_no_pdu_is_invented(lost: set[int], tmp_path: 
     for association in dissect(path).associations:
         assert {bytes(one) for one in association.pdus} <= SENT
         assert all(one.complete for one in association.pdus)
+
+
+@pytest.mark.parametrize("more", [0, 40])  # read at one go, and packet by packet
+def test_a_segment_that_comes_again_with_other_bytes_is_told_and_the_first_counts(
+    more: int, tmp_path: Path
+) -> None:
+    whole = list(packets(HELLO + ASKED * (1 + more) + BYE))
+    again = next(one for one in whole if one.endswith(ECHO))
+    other = again.replace(bytes([7]), bytes([9]))
+    assert len(other) == len(again)
+    assert other != again
+    for extra, expected in ((again, []), (other, ["tcp-retransmission-differs"])):
+        path = tmp_path / "again.pcapng"
+        at = whole.index(again) + 2
+        path.write_bytes(written([*whole[:at], extra, *whole[at:]]))
+        association = only(dissect(path))
+        assert codes(association) == expected
+        assert association.retransmitted_segments["requestor"] == 1
+        assert {one.message_id for one in association.messages} == {7, None}
+        for one in association.findings:
+            assert (one.sender, one.span) == ("requestor", Span(len(RQ), len(RQ + ECHO)))
+            assert one.frames == (at + 1, at + 1)
 
 
 # --- misuse and damage --------------------------------------------------------------------------
