@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -354,7 +355,8 @@ def _say_as_json(document: dict[str, Any]) -> None:
 def _show(value: Drawn) -> None:
     from dicomlab.views import text
 
-    _say(text.show(value, color=_color()))
+    width, height = shutil.get_terminal_size((100, 50))
+    _say(text.show(value, color=_color(), width=width, height=height))
 
 
 def _color() -> bool:

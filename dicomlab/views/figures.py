@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon
 from matplotlib.textpath import text_to_path
 
-from dicomlab.model import Finding, Role, Severity
+from dicomlab.model import Capture, Finding, Role, Severity
 from dicomlab.views import viewmodel
 from dicomlab.views.theme import (
     MATPLOTLIB,
@@ -41,6 +41,7 @@ WIDTH, HEIGHT, DPI = 1280, 720, 100  # pixels
 MARGIN = 40
 TOP = 92  # where the content begins, below the title
 FOOT = 688  # where the legend begins
+LADDERS = 50  # associations of a capture whose sequence is drawn
 
 Mode = Literal["light", "dark"]
 
@@ -50,7 +51,7 @@ def draw(value: Any, *, theme: Mode = "light", page: int = 1) -> Figure:
 
     Raises ValueError for a page that there is not.
     """
-    slides = _slides(viewmodel.view(value))
+    slides = _slides(value)
     if not 1 <= page <= len(slides):
         raise ValueError(f"there is no page {page}: this has {len(slides)}")
     return slides[page - 1].drawn(THEMES[theme], page, len(slides))
@@ -58,7 +59,7 @@ def draw(value: Any, *, theme: Mode = "light", page: int = 1) -> Figure:
 
 def pages(value: Any, *, theme: Mode = "light") -> list[Figure]:
     """All slides of a Pdu, Draft, Association or Capture."""
-    slides = _slides(viewmodel.view(value))
+    slides = _slides(value)
     return [one.drawn(THEMES[theme], page, len(slides)) for page, one in enumerate(slides, 1)]
 
 
@@ -102,16 +103,16 @@ class _Slide:
         return sheet.figure
 
 
-def _slides(view: Any) -> list[_Slide]:
-    match view:
-        case ByteLayout():
+def _slides(value: Any) -> list[_Slide]:
+    if isinstance(value, Capture):
+        ladders = map(viewmodel.ladder, value.associations[:LADDERS])
+        slides = [slide for one in ladders for slide in _ladder_slides(one)]
+        return slides or [_nothing(viewmodel.listing(value))]
+    match viewmodel.view(value):
+        case ByteLayout() as view:
             return _layout_slides(view)
-        case Ladder():
+        case Ladder() as view:
             return _ladder_slides(view)
-        case Listing():
-            return [slide for one in view.ladders for slide in _ladder_slides(one)] or [
-                _Slide(view.title, view.subtitle, lambda sheet: _nothing(sheet, view))
-            ]
     raise TypeError("findings are not drawn: their PDU or association is")
 
 
@@ -1006,8 +1007,15 @@ _PAINT: dict[str, Callable[[_Sheet, Step, float, float], None]] = {
 }
 
 
-def _nothing(sheet: _Sheet, view: Listing) -> None:
-    sheet.text(MARGIN, TOP + 40, "There is no association in this capture.", 20)
-    for place, one in enumerate(view.entries[:16]):
-        text = f"{one.requestor.address} → {one.acceptor.address}: {one.outcome}"
-        sheet.text(MARGIN, TOP + 84 + 30 * place, sheet.fitted(text, WIDTH - 2 * MARGIN, 16), 16)
+def _nothing(view: Listing) -> _Slide:
+    """The slide of a capture without an association."""
+
+    def paint(sheet: _Sheet) -> None:
+        sheet.text(MARGIN, TOP + 40, "There is no association in this capture.", 20)
+        for place, one in enumerate(view.strays[:16]):
+            many = f" × {one.count:,}" if one.count > 1 else ""
+            text = f"{one.requestor} → {one.acceptor} {one.ports}{many}: {one.kind}"
+            y = TOP + 84 + 30 * place
+            sheet.text(MARGIN, y, sheet.fitted(text, WIDTH - 2 * MARGIN, 16), 16)
+
+    return _Slide(view.title, view.subtitle, paint)

@@ -7,13 +7,14 @@ still reads where all styles are gone. Everything is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import chain
 from typing import Any
 
 from dicomlab.model import Finding
 from dicomlab.views import viewmodel
+from dicomlab.views.listing import local
 from dicomlab.views.states import Move
 from dicomlab.views.theme import (
     DARK,
@@ -35,11 +36,15 @@ from dicomlab.views.viewmodel import (
     End,
     Entry,
     Findings,
+    Group,
     Ladder,
     Line,
     Listing,
     Step,
 )
+
+COLUMNS = 9  # of the list of a capture
+GROUPS = 100  # groups of associations that are listed
 
 
 def show(value: Any) -> str:
@@ -333,29 +338,85 @@ def _state(move: Move) -> str:
 
 
 def _listing(view: Listing) -> Iterator[str]:
-    yield f'<table class="dl dl-fields">{_caption(view.title, view.subtitle)}'
-    ends = ("requestor", "acceptor")
-    yield _head("connection", *ends, "outcome", "PDUs", "messages", "time", "findings")
+    yield f'<table class="dl dl-fields dl-list">{_caption(view.title, view.subtitle)}'
+    yield _head(
+        "connection", "time", "requestor", "acceptor", "asked for", "ended", "slowest answer",
+        "PDUs", "findings",
+    )  # fmt: skip
     yield "<tbody>"
-    yield from map(_entry, view.entries)
+    if view.failed:
+        many = f"✖ {view.failed:,} of {count(view.failed + view.well, 'association')} failed"
+        cell = f'<th colspan="{COLUMNS}" class="dl-tone-error"{_LEFT}>{many}</th>'
+        yield f'<tr class="dl-group">{cell}</tr>'
+    yield from (_entry(one, view) for one in view.failures)
+    if view.failed and view.well:
+        many = f"{view.well:,} without failure"
+        yield f'<tr class="dl-group"><th colspan="{COLUMNS}"{_LEFT}>{many}</th></tr>'
+    yield from (_entry(one, view) for one in view.others)
     yield "</tbody></table>"
-    yield from (f'<p class="dl-quiet">{escape(one)}</p>' for one in view.remarks)
+    for groups, listed, what in (
+        (view.failed_groups, len(tuple(view.failures)) == view.failed, "All that failed, summed"),
+        (view.groups, len(tuple(view.others)) == view.well, "All others, summed"),
+    ):
+        if not listed:
+            yield from _groups(groups, what)
+    if view.strays:
+        yield from _strays(view)
+    for remark, tone in view.remarks:
+        mark = _SYMBOLS[tone]
+        kind = f"dl-tone-{tone}" if mark else "dl-quiet"
+        yield f'<p class="{kind}">{escape(f"{mark} {remark}".strip())}</p>'
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: Entry, view: Listing) -> str:
     ends = "".join(
-        f'<td><b><bdi>{escape(one.title)}</bdi></b><br><span class="dl-quiet">'
+        f'<td{_LEFT}><b><bdi>{escape(one.title)}</bdi></b><br><span class="dl-quiet">'
         f"{escape(one.address)}</span></td>"
         for one in (entry.requestor, entry.acceptor)
     )
-    outcome = escape(f"{_SYMBOLS[entry.tone]} {entry.outcome}".strip())
-    time = "" if entry.duration is None else duration(entry.duration)
+    moment = local(entry.time) if entry.time is not None else None
+    time = f"{moment:{'%Y-%m-%d ' if view.dated else ''}%H:%M:%S}" if moment else ""
+    lasted = "" if entry.duration is None else f"{duration(entry.duration)} long"
+    slowest = "" if entry.slowest is None else duration(entry.slowest)
     findings = f"{entry.findings:,} ({entry.worst})" if entry.findings else ""
+    ended = f"<b>{escape(f'{_SYMBOLS[entry.tone]} {entry.ended}'.strip())}</b>"
+    why = "".join(f"<br><bdi>{escape(one)}</bdi>" for one in entry.why)
     return (
-        f'<tr><th scope="row">{entry.connection}</th>{ends}'
-        f'<td class="dl-tone-{entry.tone}">{outcome}</td><td>{entry.pdus:,}</td>'
-        f"<td>{escape(entry.messages)}</td><td>{time}</td><td>{findings}</td></tr>"
+        f'<tr><th scope="row">{entry.connection}</th>'
+        f'<td class="dl-whole"{_LEFT}>{time}<br><span class="dl-quiet">{lasted}</span></td>{ends}'
+        f"<td{_LEFT}><bdi>{escape(entry.done)}</bdi></td>"
+        f'<td class="dl-tone-{entry.tone}"{_LEFT}>{ended}{why}</td>'
+        f'<td class="dl-whole">{slowest}</td><td>{entry.pdus:,}</td><td>{findings}</td></tr>'
     )
+
+
+def _groups(groups: Sequence[Group], what: str) -> Iterator[str]:
+    yield f'<table class="dl dl-fields"><caption>{what}</caption>'
+    yield _head("associations", "requestor", "acceptor", "asked for", "why", "slowest answer")
+    yield "<tbody>"
+    for one in groups[:GROUPS]:
+        texts = (one.requestor, one.acceptor, one.done, " ".join(one.why))
+        cells = "".join(f"<td{_LEFT}><bdi>{escape(text)}</bdi></td>" for text in texts)
+        slowest = "" if one.slowest is None else duration(one.slowest)
+        yield f'<tr><th scope="row">{one.count:,}</th>{cells}<td>{slowest}</td></tr>'
+    if len(groups) > GROUPS:
+        yield f'<tr><td colspan="6">… and {count(len(groups) - GROUPS, "more group")}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _strays(view: Listing) -> Iterator[str]:
+    yield '<table class="dl dl-fields"><caption>Connections without an association</caption>'
+    yield _head("connection", "requestor", "acceptor", "kind", "connections")
+    yield "<tbody>"
+    for one in view.strays[:GROUPS]:
+        acceptor = ", ".join(text for text in (one.acceptor, one.ports) if text)
+        ends = "".join(f"<td{_LEFT}>{escape(end)}</td>" for end in (one.requestor, acceptor))
+        kind = f'<td class="dl-tone-{one.tone}"{_LEFT}>{one.kind}</td>'
+        yield f'<tr><th scope="row">{one.first}</th>{ends}{kind}<td>{one.count:,}</td></tr>'
+    if len(view.strays) > GROUPS:
+        more = count(len(view.strays) - GROUPS, "more kind")
+        yield f'<tr><td colspan="5">… and {more}</td></tr>'
+    yield "</tbody></table>"
 
 
 def _findings(view: Findings) -> Iterator[str]:

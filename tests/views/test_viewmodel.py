@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from dicomlab.model import Message, Pdu, Role
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode
-from dicomlab.views import viewmodel
+from dicomlab.views import layout as bytes_of
+from dicomlab.views import sequence
 from dicomlab.views.viewmodel import ByteLayout, Ladder, ladder, rows, view
 from tests.views import gallery, made
 
@@ -106,8 +107,8 @@ def test_more_fields_than_anybody_reads_are_counted() -> None:
     data = draft + items
     (pdu,) = decode(data[:2] + (len(data) - 6).to_bytes(4, "big") + data[6:])
     layout = rows(pdu)
-    assert len(layout.boxes) == viewmodel.BOXES
-    assert layout.hidden == sum(1 for _ in pdu.walk()) - viewmodel.BOXES
+    assert len(layout.boxes) == bytes_of.BOXES
+    assert layout.hidden == sum(1 for _ in pdu.walk()) - bytes_of.BOXES
     assert layout.lines[-1].stop == pdu.stop
 
 
@@ -343,15 +344,8 @@ def test_a_conversation_without_a_pattern_is_cut_in_the_middle() -> None:
         for n in range(1, 1500)
     ]  # fmt: skip
     view = ladder(made.association(lines, by="requestor"))
-    assert len(view.steps) < viewmodel.STEPS + 10
+    assert len(view.steps) < sequence.STEPS + 10
     assert sum(one.count for one in view.steps if one.kind in ("pdu", "fold")) == 1500
-
-
-def test_a_capture_lists_associations_and_what_is_none() -> None:
-    listing = viewmodel.listing(made.capture(made.success(), made.silent()))
-    assert [one.connection for one in listing.entries] == [0, 1, 2]
-    assert listing.entries[2].outcome == "No association: the connection was refused."
-    assert listing.entries[0].messages == "1 × C-ECHO"
 
 
 def test_roles_of_cells_are_those_of_their_boxes() -> None:
