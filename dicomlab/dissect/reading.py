@@ -7,13 +7,15 @@ the command sets are looked at, and data sets are counted and passed over.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.tcp import Seen
-from dicomlab.model import Finding, Layout, Part, Pdu, Span
+from dicomlab.model import Finding, Layout, Part, Pdu, Role, Span
 from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode, finding
 from dicomlab.protocol.dimse import COMMAND_LIMIT, Begun, Fragments
 from dicomlab.protocol.scanner import (
@@ -35,6 +37,8 @@ REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
 ALIKE = 100  # findings of one code and side that are listed of an association
 LOOKED_INTO = 500  # PDUs of one direction whose tree is made to say what is wrong
 CLOSINGS = 64  # PDUs that may end an association, of which the first counts
+CANDIDATES = 256  # places of a packet at which a PDU is looked for, behind missing bytes
+CHAIN = 4  # PDUs that must follow each other there
 UNFINISHED = 1024  # messages that wait for an earlier one to end
 _FOREVER = 1 << 62
 
@@ -66,8 +70,10 @@ _RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
 # requests that an acceptor sends as well: sub-operations and notices
 _EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-REPORT-RQ")}
 
+_FIXED = [one for one in PDUS.values() if all(row.known_size for row in one.rows)]
 _PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
 _PDV_HEAD = head(PDV)
+PDV_LENGTH = PDV.rows[0].known_size or 0  # bytes that the length of a PDV does not count
 _unpack_head, _unpack_pdv = _PDU_HEAD.unpack_from, _PDV_HEAD.unpack_from
 _COMMAND_AT = PDU_HEADER + _PDV_HEAD.size  # in a P-DATA-TF
 _SMALL = 1024  # bytes of a PDU that is kept until it is whole
@@ -475,7 +481,7 @@ class PduReader:
             if here == len(chunk):
                 return 0
         elif self._mode >= _LOST:
-            self._search(at, chunk)
+            here = self._search(at, chunk)
         else:  # the PDU under way goes on
             self._note(seen)
         if self._mode < _LOST:
@@ -880,11 +886,18 @@ class PduReader:
         self._clear(offset)
         self._mode = _LOST
 
-    def _search(self, at: int, chunk: bytes) -> None:
-        """Go on with the PDU that begins here, if one does beyond doubt."""
-        if self._mode != _FOREIGN and _begins_with_pdu(chunk):
+    def _search(self, at: int, chunk: bytes) -> int:
+        """Go on with the PDU that begins in these bytes, if one does beyond doubt; gives where."""
+        if self._mode == _FOREIGN:
+            return 0
+        here = 0 if _begins_with_pdu(chunk) else None
+        if here is None and self._mode == _LOST:
+            here = next(_pdus_inside(chunk), None)
+        if here is not None:
             self._cut()
-            self._next_pdu(at)
+            self.skipped += here
+            self._next_pdu(at + here)
+        return here or 0
 
     def _pass_over(self, at: int, chunk: bytes, seen: Seen) -> None:
         stop = at + len(chunk)
@@ -928,6 +941,60 @@ def _begins_with_pdu(chunk: bytes) -> bool:
     if size > layout.plausible:
         return False
     return is_certain(decode(chunk[:size])[0])
+
+
+def _as_pattern(layout: Layout, *inside: Layout) -> bytes:
+    """What bytes look like that are this PDU: the rows whose size is known, one a character."""
+    pattern = b""
+    for row in [row for one in (layout, *inside) for row in one.rows if row.known_size]:
+        if row.fixed:
+            pattern += re.escape(row.kind.encode(row.default, None))
+        elif row.role is Role.RESERVED:
+            pattern += rb"\x00" * (row.known_size or 0)
+        elif row is layout.envelope:
+            pattern += b"[\\x00-\\x%02x]..." % (layout.plausible >> 24)
+        else:
+            pattern += b"." * (row.known_size or 0)
+    return pattern
+
+
+# PDUs that may stand in the middle of a connection, wherever they begin in these bytes
+_INSIDE = re.compile(
+    b"(?=%s)" % b"|".join((_as_pattern(P_DATA_TF, PDV), *map(_as_pattern, _FIXED))), re.DOTALL
+)
+
+
+def _pdus_inside(chunk: bytes) -> Iterator[int]:
+    """Where in a packet PDUs begin beyond doubt, although nothing says that they are due.
+
+    They must fill the packet to its end, one after the other; the last may go on behind it, if one
+    PDV fills it.
+    """
+    for match in islice(_INSIDE.finditer(chunk), CANDIDATES):
+        if _lead_to_the_end(chunk, match.start()):
+            yield match.start()
+
+
+def _lead_to_the_end(chunk: bytes, at: int) -> bool:
+    for _ in range(CHAIN):  # more of them would not be more certain
+        if at >= len(chunk):
+            break
+        size = _certain_size(chunk, at)
+        if size is None:
+            return False
+        at += size
+    return True
+
+
+def _certain_size(chunk: bytes, at: int) -> int | None:
+    """How long the PDU at this place is, if it can hardly be anything else."""
+    head = chunk[at : at + PDU_HEADER + _PDV_HEAD.size]
+    size = _stated_size(head)
+    if head[0] == _DATA and len(head) == PDU_HEADER + _PDV_HEAD.size:
+        length, context_id, header = _unpack_pdv(head, PDU_HEADER)
+        fills = PDU_HEADER + PDV_LENGTH + length == size
+        return size if fills and is_regular_pdv(length, context_id, header) else None
+    return size if _begins_with_pdu(chunk[at : at + min(size, _SMALL)]) else None
 
 
 def is_certain(pdu: Pdu) -> bool:

@@ -289,6 +289,22 @@ def test_an_answer_that_the_capture_lost_is_not_called_missing(
     assert "capture-gap" in codes(association)
 
 
+def test_behind_a_gap_reading_goes_on_inside_a_packet(tmp_path: Path) -> None:
+    data = bytes.fromhex("0400 0000 7e00 0001")  # a data set that looks like a PDU
+    first = b"\4\0\0\0\0\x80\0\0\0\x7c\1\0" + data * 15 + b"\0\0"
+    whole = first * 3 + ECHO * 2 + ASK
+    cuts = [whole[:270], whole[270:290], whole[290:]]  # the third header is lost
+    talk: Talk = [*HELLO, *[("requestor", one) for one in cuts], ("acceptor", LEAVE)]
+    path = tmp_path / "gap.pcapng"
+    lost = [one for one in packets(talk) if not one.endswith(cuts[1])]
+    path.write_bytes(written(lost))
+    association = only(dissect(path))
+    assert association.outcome == Outcome("released", "requestor")
+    found = [one for one in association.pdus if one.sender == "requestor"]
+    assert [bytes(one) for one in found[-3:]] == [ECHO, ECHO, ASK]
+    assert {"capture-gap", "capture-bytes-unread"} <= set(codes(association))
+
+
 def test_one_direction_only_says_so_and_blames_nobody(tmp_path: Path) -> None:
     path = tmp_path / "one-way.pcapng"
     client = bytes([10, 0, 0, 1])
