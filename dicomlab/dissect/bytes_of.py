@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from dicomlab.dissect.network import End, Network
+from dicomlab.dissect.file import CaptureFile
+from dicomlab.dissect.network import RST, End, Network, Segment, glance, key
 from dicomlab.dissect.pcap import Reader
 from dicomlab.dissect.tcp import Seen, Stream
-from dicomlab.model import CaptureError, printable
 
 _LATE = 4096  # further packets in which missing bytes are looked for
 
@@ -21,72 +21,142 @@ class Way(NamedTuple):
     begins: int  # the sequence number of offset 0
 
 
+class Wanted(NamedTuple):
+    """Bytes of one direction between two offsets, and where they are."""
+
+    way: Way
+    start: int
+    stop: int
+    place: int  # in the file, of the first packet that carried one of them
+    packets: int  # how many further ones lie up to the last
+
+
 class Bytes(Protocol):
     """Finds bytes again."""
 
     def read(self, way: Way, start: int, stop: int, place: int, packets: int, /) -> bytes:
-        """The bytes of a direction between two offsets, as many as there are in one piece.
+        """The bytes that are Wanted, as many as there are in one piece."""
 
-        ``place`` is that of the first packet that carried one of them, ``packets`` how many
-        further ones lie up to the last.
+    def pieces(self, wanted: Sequence[Wanted], /) -> Iterator[tuple[int, bytes]]:
+        """The bytes of many, in one pass: which one it is, and its next ones.
+
+        Of each there come as many as there are in one piece.
         """
 
 
 class FileBytes:
     """In a capture file, which is read once more from the first packet that carried them."""
 
-    def __init__(self, name: str, reader: Reader) -> None:
-        self._name = name
+    def __init__(self, file: CaptureFile, reader: Reader) -> None:
+        self._file = file
         self._sections = reader.sections
 
     def read(self, way: Way, start: int, stop: int, place: int, packets: int) -> bytes:
         """The bytes of a direction between two offsets, as many as there are in one piece."""
-        kept = _Kept(start)
-        stream = Stream(kept)
-        stream.resume(way.begins, start)
-        network = Network()
-        try:
-            with Path(self._name).open("rb") as file:
-                reader = Reader(file, self._name)
-                records = reader.records_from(place, self._sections)
-                for number, (buffer, at, captured, size, _, interface) in enumerate(records):
-                    if kept.size >= stop - start or number > packets + _LATE:
-                        break
-                    packet = buffer[at : at + captured]
-                    segment = network.segment(interface.link_type, packet, size)
-                    if segment and segment.source == way.source and segment.target == way.target:
-                        stream.segment(segment, Seen(None, number, 0))
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise CaptureError(
-                f"{printable(self._name)} cannot be read again: {why}.",
-                "The capture file must stay where it is while its PDUs are looked at.",
-            ) from None
-        return b"".join(kept.chunks)[: stop - start]
+        wanted = Wanted(way, start, stop, place, packets)
+        return b"".join(piece for _, piece in self.pieces([wanted]))
+
+    def pieces(self, wanted: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
+        """The bytes of many, in one pass over the file: which one it is, and its next ones."""
+        waiting = sorted(enumerate(wanted), key=lambda one: one[1].place, reverse=True)
+        with self._file.opened_again() as file:
+            reader = Reader(file, str(self._file))
+            while waiting:
+                yield from self._run(reader, waiting)
+
+    def _run(
+        self, reader: Reader, waiting: list[tuple[int, Wanted]]
+    ) -> Iterator[tuple[int, bytes]]:
+        """From the first that waits on, as long as any is under way: what lies between is left."""
+        network, under_way = Network(), _UnderWay()
+        place = waiting[-1][1].place
+        for number, record in enumerate(reader.records_from(place, self._sections)):
+            buffer, at, captured, size, _, interface = record
+            place = reader.source.base + at - interface.header
+            while waiting and waiting[-1][1].place <= place:
+                under_way.add(*waiting.pop(), number)
+            usual = glance(interface.link_type, buffer, at, captured, size)
+            if usual is None:
+                segment = network.segment(interface.link_type, buffer[at : at + captured], size)
+                if segment is not None:
+                    yield from under_way.segment(segment)
+            elif usual.key in under_way.directions:
+                yield from under_way.segment(usual.segment(buffer))
+            if under_way.ended(number):
+                break
+        else:
+            waiting.clear()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileBytes) and self._file == other._file
+
+    def __hash__(self) -> int:
+        return hash(self._file)
+
+
+class _UnderWay:
+    """The bytes that are looked for at one place of the file."""
+
+    def __init__(self) -> None:
+        self.directions: dict[bytes, list[_Kept]] = {}  # by key
+        self._until = 0  # the number of the packet up to which the last of them are looked for
+
+    def add(self, which: int, wanted: Wanted, number: int) -> None:
+        """These are looked for from that packet on."""
+        kept = self.directions.setdefault(key(wanted.way.source, wanted.way.target), [])
+        kept.append(_Kept(which, wanted))
+        self._until = max(self._until, number + wanted.packets + _LATE)
+
+    def ended(self, number: int) -> bool:
+        """Whether no more are looked for."""
+        return not self.directions or number >= self._until
+
+    def segment(self, segment: Segment) -> Iterator[tuple[int, bytes]]:
+        """What a segment brings; what a RST carries is no part of the stream."""
+        direction = key(segment.source, segment.target)
+        kept = self.directions.get(direction)
+        if kept is None or segment.flags & RST:
+            return
+        ended = False
+        for one in kept:
+            one.stream.segment(segment, _ANYWHERE)
+            for chunk in one.chunks:
+                yield one.which, chunk
+            one.chunks.clear()
+            ended = ended or one.ended
+        if ended:
+            left = self.directions[direction] = [one for one in kept if not one.ended]
+            if not left:
+                del self.directions[direction]
+
+
+_ANYWHERE = Seen(None, 0, 0)
 
 
 class _Kept:
-    """Keeps the bytes of a direction up to the first gap."""
+    """Keeps the bytes of a direction between two offsets, up to the first gap."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, which: int, wanted: Wanted) -> None:
+        self.which = which
         self.chunks: list[bytes] = []
-        self.size = 0
-        self._next = start
+        self.ended = wanted.start >= wanted.stop
+        self._stop = wanted.stop
+        self.stream = Stream(self)
+        self.stream.resume(wanted.way.begins, wanted.start)
 
     def begin(self, at_start: bool) -> None:
         """It is known where the stream begins."""
 
     def data(self, at: int, chunk: bytes, _: Seen) -> int:
         """The next bytes."""
-        if at == self._next:
-            self.chunks.append(chunk)
-            self.size += len(chunk)
-            self._next += len(chunk)
+        if not self.ended:
+            self.chunks.append(chunk[: self._stop - at])
+            self.ended = at + len(chunk) >= self._stop
         return 0
 
     def gap(self, _at: int, _size: int) -> None:
         """What follows a gap is not wanted."""
-        self._next = -1
+        self.ended = True
 
 
 class NotedBytes:
@@ -98,3 +168,7 @@ class NotedBytes:
     def read(self, way: Way, start: int, stop: int, _place: int, _packets: int) -> bytes:
         """The bytes of a direction between two offsets."""
         return bytes(self._noted[way.source][start:stop])
+
+    def pieces(self, wanted: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
+        """The bytes of many: which one it is, and its bytes."""
+        return ((number, self.read(*one)) for number, one in enumerate(wanted))

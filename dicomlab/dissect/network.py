@@ -79,6 +79,40 @@ def lane(link_type: int) -> Lane:
     return beginning, unpack, before_ip + 40, before_ip
 
 
+class Glance(NamedTuple):
+    """What a look at the headers of the usual packet tells."""
+
+    key: bytes
+    sequence: int
+    flags: int
+    start: int  # of its data in the buffer
+    size: int
+
+    def segment(self, buffer: Buffer) -> Segment:
+        """Its segment."""
+        half, data = (len(self.key) - 4) // 2, buffer[self.start : self.start + self.size]
+        source, target = self.key[:half] + self.key[-4:-2], self.key[half:-4] + self.key[-2:]
+        return Segment(source, target, self.sequence, self.flags, data, self.size)
+
+
+def glance(link_type: int, buffer: Buffer, at: int, captured: int, size: int) -> Glance | None:
+    """The packet there at a glance; None where it is no usual one, or not all of it is there."""
+    beginning, unpack, least, before_ip = lane(link_type)
+    if captured != size or size < least:
+        return None
+    begins, total, part, protocol, key, sequence, words, flags = unpack(buffer, at)
+    header = 20 + (words >> 4 << 2)
+    usual = begins == beginning and protocol == _TCP and not part & 0x3FFF and header >= 40
+    if not usual or total < header or total + before_ip > size:
+        return None
+    return Glance(key, sequence, flags, at + before_ip + header, total - header)
+
+
+def key(source: End, target: End) -> bytes:
+    """Both ends as headers have them: the addresses first, then the ports."""
+    return source[:-2] + target[:-2] + source[-2:] + target[-2:]
+
+
 class _Part:
     """What is left of a packet behind the headers read so far: ``data[at:stop]``."""
 

@@ -345,6 +345,7 @@ class Reader:
     def records_from(self, place: int, sections: list[Section]) -> Iterator[Record]:
         """The packets from that place of the file on, where another reader has found them."""
         self.source.jump(place)
+        self._at = 0
         found = next(one for one in reversed(sections) if one.place <= place)
         section = Section(found.place, found.order, list(found.interfaces))
         return chain.from_iterable(self._runs(section))
