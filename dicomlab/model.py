@@ -9,11 +9,13 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Any,
+    BinaryIO,
     Literal,
     NamedTuple,
     Protocol,
@@ -650,6 +652,7 @@ class Association(Drawn):
     out_of_order_segments: Mapping[Side, int] = field(default_factory=dict)
     start_time: int | None = None  # of the first packet of the connection
     stop_time: int | None = None  # of the last
+    frames: tuple[int, int] | None = None  # the first and the last packet of the connection
 
     def context(self, ident: int) -> PresentationContext | None:
         """The presentation context with that ID."""
@@ -668,6 +671,13 @@ class Connection:
     findings: tuple[Finding, ...] = ()
 
 
+class Reopened(Protocol):
+    """The file that a capture was read from."""
+
+    def opened_again(self) -> AbstractContextManager[BinaryIO]:
+        """The file, from its beginning. Raises CaptureError where it is no longer there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capture(Drawn):
     """A capture file, dissected."""
@@ -684,6 +694,7 @@ class Capture(Drawn):
     connections: Sequence[Connection]
     digits: int = 9  # decimal places of the file's times
     comments: tuple[str, ...] = ()  # what the file says of itself
+    source: Reopened | None = field(default=None, compare=False, repr=False)
 
     @property
     def pdus(self) -> tuple[Pdu, ...]:

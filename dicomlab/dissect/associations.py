@@ -119,6 +119,7 @@ def dissect_file(
         connections=dissection.without_association,
         digits=reader.digits,
         comments=tuple(reader.comments),
+        source=where,
     )
 
 
@@ -351,6 +352,7 @@ class _Conversation:
             connection.stop_time,
             connection.ends,
             tuple(stream.begins or 0 for stream in connection.directions),
+            self.frames,
         )
 
     def connection_alone(self) -> Row:
@@ -586,7 +588,7 @@ class _Association:
         """The association as a line."""
         (
             number, first, requestor, acceptor, calling, called, application_context, outcome,
-            contexts_, negotiated, pdus, messages, findings, counts, _, _, _, _,
+            contexts_, negotiated, pdus, messages, findings, counts, _, _, _, _, _,
         ) = row  # fmt: skip
         sides = _SIDES[first]
         missing, retransmitted, early = map(_by_side, counts)
@@ -613,6 +615,7 @@ class _Association:
         (
             number, first, requestor, acceptor, calling, called, application_context, outcome,
             contexts_, negotiated, pdus, messages, findings, counts, start, stop, ends, begins,
+            frames,
         ) = row  # fmt: skip
         sides = _SIDES[first]
         ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
@@ -639,6 +642,7 @@ class _Association:
             out_of_order_segments=early,
             start_time=start,
             stop_time=stop,
+            frames=frames,
         )
 
 
