@@ -148,8 +148,11 @@ def _end_with_parent() -> None:
 
 
 def _find(batch: Batch) -> list[Found]:
-    return found_in(batch, _is_to_stop)
+    found = [] if _is_to_stop() else found_in(batch, _is_to_stop)
+    if _is_to_stop():
+        raise KeyboardInterrupt  # what was read in part is not given for the whole
+    return found
 
 
-def _is_to_stop(_: Progress) -> bool:
+def _is_to_stop(_: Progress | None = None) -> bool:
     return bool(_interrupts) or _stop.is_set()
