@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dicomlab.model import Part
+from dicomlab.spec.pdu import A_ASSOCIATE_RQ
 
 ACCEPTED = 0  # PS3.8 Table 9-18
 _CONTEXT = "Presentation Context"
@@ -33,25 +34,50 @@ def _remembered(make: Callable[[Part], T]) -> Callable[[Part], T]:
     return look
 
 
-def contexts(request: Part | None, accept: Part | None) -> Plain:
+class Opening(NamedTuple):
+    """What an A-ASSOCIATE-RQ or -AC says."""
+
+    calling_ae_title: str | None
+    called_ae_title: str | None
+    application_context: str | None
+    contexts: tuple[Plain, ...]  # of a request: ID, abstract syntax, transfer syntaxes;
+    # of an answer: ID, result, transfer syntax
+    negotiation: Mapping[str, Any]
+
+
+def opening(pdu: Part) -> Opening:
+    """What an A-ASSOCIATE-RQ or -AC says; of contexts with the same ID, the first counts."""
+    asks = pdu.code == A_ASSOCIATE_RQ.code
+    items = [one for one in pdu.parts if one.name == _CONTEXT]
+    found: dict[Any, Plain] = {}
+    for one in map(_proposed if asks else _answered, items):
+        found.setdefault(one[0], one)
+    named = next((one for one in pdu.parts if one.name == "Application Context"), None)
+    said = next((one for one in pdu.parts if one.name == "User Information"), None)
+    return Opening(
+        _title(pdu, "Calling-AE-title"),
+        _title(pdu, "Called-AE-title"),
+        _text(named, "Application-context-name") if named else None,
+        tuple(found.values()),
+        _said(said) if said else {},
+    )
+
+
+def contexts(request: Opening | None, accept: Opening | None) -> tuple[Plain, ...]:
     """The presentation contexts of an association, in the order of their proposal.
 
     Each is what PresentationContext is made of: ID, abstract syntax, proposed transfer syntaxes,
     result, transfer syntax agreed on.
     """
     found: dict[int, Plain] = {}
-    for item in request.parts if request is not None else ():
-        if item.name == _CONTEXT:
-            ident, abstract, proposed = _proposed(item)
-            if isinstance(ident, int):
-                found.setdefault(ident, (ident, abstract, proposed, None, None))
-    for item in accept.parts if accept is not None else ():
-        if item.name == _CONTEXT:
-            ident, result, syntax = _answered(item)
-            if isinstance(ident, int) and isinstance(result, int):
-                _, abstract, proposed, _, _ = found.get(ident) or (ident, None, (), None, None)
-                accepted = syntax if result == ACCEPTED else None
-                found[ident] = ident, abstract, proposed, result, accepted
+    for ident, abstract, proposed in request.contexts if request is not None else ():
+        if isinstance(ident, int):
+            found[ident] = ident, abstract, proposed, None, None
+    for ident, result, syntax in accept.contexts if accept is not None else ():
+        if isinstance(ident, int) and isinstance(result, int):
+            _, abstract, proposed, _, _ = found.get(ident) or (ident, None, (), None, None)
+            accepted = syntax if result == ACCEPTED else None
+            found[ident] = ident, abstract, proposed, result, accepted
     return tuple(found.values())
 
 
@@ -68,16 +94,9 @@ def _answered(item: Part) -> Plain:
     return ident, result, next(_texts(item, "Transfer-syntax-name"), None)
 
 
-def negotiation(pdu: Part | None) -> Mapping[str, Any]:
-    """The User Information of an A-ASSOCIATE-RQ or -AC; a key is absent where its item is."""
-    for outer in pdu.parts if pdu is not None else ():
-        if outer.name == "User Information":
-            return _said(outer)
-    return {}
-
-
 @_remembered
 def _said(user_information: Part) -> Mapping[str, Any]:
+    """The negotiation; a key is absent where its item is."""
     found: dict[str, Any] = {}
     for item in user_information.parts:
         if item.name in _SINGLE:
@@ -89,6 +108,11 @@ def _said(user_information: Part) -> Mapping[str, Any]:
         elif item.name == "User Identity Negotiation":
             found.update(_identity(item))
     return found
+
+
+def _title(pdu: Part, name: str) -> str | None:
+    value = pdu.values.get(name)
+    return value.strip(" \0") if isinstance(value, str) else None
 
 
 def _text(item: Part, name: str) -> str | None:

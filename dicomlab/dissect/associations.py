@@ -16,7 +16,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
-from dicomlab.dissect.agreement import contexts, negotiation
+from dicomlab.dissect.agreement import contexts
 from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes, Way
 from dicomlab.dissect.datasets import CapturedDataSet, Origin
 from dicomlab.dissect.file import CaptureFile
@@ -29,6 +29,7 @@ from dicomlab.dissect.reading import (
     PduReader,
     PduRow,
     Talk,
+    looked_up,
     read_at_one_go,
 )
 from dicomlab.dissect.rows import Row, Rows, Spool
@@ -44,7 +45,6 @@ from dicomlab.model import (
     Message,
     MessageLine,
     Outcome,
-    Part,
     Pdu,
     PduLine,
     PresentationContext,
@@ -324,8 +324,9 @@ class _Conversation:
     def association(self, spool: Spool) -> Row:
         """The conversation as an association."""
         talk, connection = self.talk, self.connection
-        request = talk.request[1] if talk.request else None
-        accept = talk.accept[1] if talk.accept else None
+        request = looked_up(talk.request[1]) if talk.request else None
+        accept = looked_up(talk.accept[1]) if talk.accept else None
+        opening = request or accept
         if talk.shuffled and len(talk.pdus) <= SORTED:
             _put_in_order(talk, spool)
         outcome = self._outcome()
@@ -334,12 +335,12 @@ class _Conversation:
             connection.number,
             self.first,
             *(_plain_end(self.ends[side]) for side in self.index),
-            _title(request, "Calling-AE-title"),
-            _title(request, "Called-AE-title"),
-            _application_context(request or accept),
+            request.calling_ae_title if request else None,
+            request.called_ae_title if request else None,
+            opening.application_context if opening else None,
             outcome,
             contexts(request, accept),
-            (negotiation(request), negotiation(accept)),
+            (request.negotiation if request else {}, accept.negotiation if accept else {}),
             talk.pdus.put_away(),
             talk.messages.put_away(),
             tuple(map(tuple, self._findings(outcome))),
@@ -542,19 +543,6 @@ def _moved(row: MessageRow, places: Sequence[int]) -> MessageRow:
 
 def _plain_end(end: Endpoint) -> Row:
     return end.address, end.port
-
-
-def _title(request: Part | None, name: str) -> str | None:
-    value = request.values.get(name) if request is not None else None
-    return value.strip(" \0") if isinstance(value, str) else None
-
-
-def _application_context(part: Part | None) -> str | None:
-    for one in part.parts if part is not None else ():
-        value = one.values.get("Application-context-name")
-        if isinstance(value, str):
-            return value.rstrip(" \0")
-    return None
 
 
 def _opposite(side: Side | None) -> Side:

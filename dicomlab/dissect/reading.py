@@ -7,15 +7,17 @@ the command sets are looked at, and data sets are counted and passed over.
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+from dicomlab.dissect.agreement import Opening, opening
 from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.tcp import Seen
-from dicomlab.model import Finding, Layout, Part, Pdu, Role, Span
+from dicomlab.model import Finding, Layout, Part, Pdu, Span
 from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode, finding
 from dicomlab.protocol.dimse import COMMAND_LIMIT, Begun, Fragments
 from dicomlab.protocol.scanner import (
@@ -30,14 +32,14 @@ from dicomlab.spec.command import BY_NAME, COMMAND_FIELD, DATA_SET_TYPE, NO_DATA
 from dicomlab.spec.findings import FINDINGS
 from dicomlab.spec.pdu import P_DATA_TF, PDUS, PDV
 
-UNREADABLE_LIMIT = 1 << 16  # bytes kept of a run that is no PDU
+UNREADABLE_LIMIT = 1 << 14  # bytes kept of a run that is no PDU
 BEGINNING = 64  # bytes that tell one protocol from another
 PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
 REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
 ALIKE = 100  # findings of one code and side that are listed of an association
 LOOKED_INTO = 500  # PDUs of one direction whose tree is made to say what is wrong
 CLOSINGS = 64  # PDUs that may end an association, of which the first counts
-CANDIDATES = 256  # places of a packet at which a PDU is looked for, behind missing bytes
+CANDIDATES = 2048  # places of a packet at which a PDU is looked for, behind missing bytes
 CHAIN = 4  # PDUs that must follow each other there
 UNFINISHED = 1024  # messages that wait for an earlier one to end
 _FOREVER = 1 << 62
@@ -70,12 +72,12 @@ _RQ, _AC, _RJ, _DATA, _RELEASE_RQ, _RELEASE_RP, _ABORT = sorted(PDUS)
 # requests that an acceptor sends as well: sub-operations and notices
 _EITHER_WAY = {BY_NAME[name].command_field for name in ("C-STORE-RQ", "N-EVENT-REPORT-RQ")}
 
-_FIXED = [one for one in PDUS.values() if all(row.known_size for row in one.rows)]
 _PDU_HEAD = head(P_DATA_TF)  # type, reserved, length: all PDUs begin so
 _PDV_HEAD = head(PDV)
 PDV_LENGTH = PDV.rows[0].known_size or 0  # bytes that the length of a PDV does not count
 _unpack_head, _unpack_pdv = _PDU_HEAD.unpack_from, _PDV_HEAD.unpack_from
 _COMMAND_AT = PDU_HEADER + _PDV_HEAD.size  # in a P-DATA-TF
+_MANY = 300  # items of an A-ASSOCIATE-RQ; there are no more context IDs
 _SMALL = 1024  # bytes of a PDU that is kept until it is whole
 _LAST_COMMAND = 3  # message control header: the last fragment of a command set (PS3.8 E.2)
 
@@ -186,8 +188,8 @@ class Talk:
         self.pdus = Rows(spool)
         self.messages = Rows(spool)
         self.readers: tuple[Read, Read] = (_READ, _READ)
-        self.request: tuple[int, Part] | None = None  # side, and the first A-ASSOCIATE-RQ
-        self.accept: tuple[int, Part] | None = None
+        self.request: tuple[int, Opening | bytes] | None = None  # side, and what it asks for
+        self.accept: tuple[int, Opening | bytes] | None = None
         self.opened = False  # an A-ASSOCIATE-RQ or -AC was seen, be it a bad one
         self.certain = False  # a PDU beyond doubt was seen
         self.closings: list[Closing] = []
@@ -231,11 +233,12 @@ class Talk:
             part.values.get("Protocol-version") == 1
             or any(one.name == "Application Context" for one in part.parts)
         )
-        if code == _RQ:
-            self.request = self.request or (side, part)
-        else:
-            self.accept = self.accept or (side, part)
-            self.answerer = side if self.answerer is None else self.answerer
+        if code == _RQ and self.request is None:
+            self.request = side, _put_away(part)
+        elif code == _AC and self.accept is None:
+            self.accept = side, _put_away(part)
+        if code == _AC and self.answerer is None:
+            self.answerer = side
 
     def _closes(self, index: int, code: int, side: int, part: Part) -> None:
         """It ends the association, or asks to."""
@@ -320,6 +323,17 @@ class Talk:
             if number > ALIKE:
                 what = f"{number - ALIKE:,} more of these in this direction"
                 yield FindingRow(code, what, side, None, None, None, None, FINDINGS[code].clause)
+
+
+def _put_away(part: Part) -> Opening | bytes:
+    """What an A-ASSOCIATE-RQ or -AC says; what is beyond all measure, in as few bytes as can be."""
+    said = opening(part)
+    return said if len(part.parts) <= _MANY else marshal.dumps(list(said))
+
+
+def looked_up(said: Opening | bytes) -> Opening:
+    """The same again."""
+    return said if isinstance(said, Opening) else Opening(*marshal.loads(said))
 
 
 def _codes(part: Part) -> tuple[int | None, int | None, int | None]:
@@ -943,25 +957,8 @@ def _begins_with_pdu(chunk: bytes) -> bool:
     return is_certain(decode(chunk[:size])[0])
 
 
-def _as_pattern(layout: Layout, *inside: Layout) -> bytes:
-    """What bytes look like that are this PDU: the rows whose size is known, one a character."""
-    pattern = b""
-    for row in [row for one in (layout, *inside) for row in one.rows if row.known_size]:
-        if row.fixed:
-            pattern += re.escape(row.kind.encode(row.default, None))
-        elif row.role is Role.RESERVED:
-            pattern += rb"\x00" * (row.known_size or 0)
-        elif row is layout.envelope:
-            pattern += b"[\\x00-\\x%02x]..." % (layout.plausible >> 24)
-        else:
-            pattern += b"." * (row.known_size or 0)
-    return pattern
-
-
-# PDUs that may stand in the middle of a connection, wherever they begin in these bytes
-_INSIDE = re.compile(
-    b"(?=%s)" % b"|".join((_as_pattern(P_DATA_TF, PDV), *map(_as_pattern, _FIXED))), re.DOTALL
-)
+# what may be the header of a PDU that stands in the middle of a connection: type, and zero
+_INSIDE = re.compile(b"[%s]\0" % bytes(code for code in PDUS if code not in (_RQ, _AC)))
 
 
 def _pdus_inside(chunk: bytes) -> Iterator[int]:
@@ -990,6 +987,8 @@ def _certain_size(chunk: bytes, at: int) -> int | None:
     """How long the PDU at this place is, if it can hardly be anything else."""
     head = chunk[at : at + PDU_HEADER + _PDV_HEAD.size]
     size = _stated_size(head)
+    if size > PDUS[head[0]].plausible if head[0] in PDUS else True:
+        return None
     if head[0] == _DATA and len(head) == PDU_HEADER + _PDV_HEAD.size:
         length, context_id, header = _unpack_pdv(head, PDU_HEADER)
         fills = PDU_HEADER + PDV_LENGTH + length == size

@@ -15,7 +15,7 @@ from typing import Any, SupportsBytes
 
 from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
-from dicomlab.protocol.leaves import Bytes, blame, finding
+from dicomlab.protocol.leaves import Bytes, alike, blame, finding
 from dicomlab.spec.kinds import BYTES
 from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, SECRET_ITEMS, UNKNOWN_ITEM
 
@@ -176,7 +176,7 @@ class Decoder:
         else:
             found = finding("item-unknown", f"item type {code:02X}H", item.span)
         name = _ITEM_NAMES.get(code, f"Item {code:02X}H")
-        return blame(replace(item, code=code, name=name), found)
+        return alike(item, name, code, (*item.findings, found))
 
     def _entries(
         self, source: Bytes, entry: Layout, layout: Layout, at: int, end: int, claimed: int | None
