@@ -107,8 +107,8 @@ class Listing:
     longest: Longest
 
 
-def listing(capture: Capture, *, everything: bool = False) -> Listing:
-    """The list of a capture.
+def listing(capture: Capture, *, everything: bool = False, among: int | None = None) -> Listing:
+    """The list of a capture; ``among`` says how many associations it had before some were chosen.
 
     With ``everything``, all associations are listed: they are gone through again for it, each time
     that ``failures`` or ``others`` are.
@@ -118,7 +118,7 @@ def listing(capture: Capture, *, everything: bool = False) -> Listing:
         found.add(association)
     return Listing(
         title=printable(capture.file),
-        subtitle=_subtitle(capture, len(found.failed)),
+        subtitle=_subtitle(capture, len(found.failed), among),
         remarks=tuple(_remarks(capture)),
         failures=found.all(capture, 1) if everything else _in_time(found.failures),
         others=found.all(capture, 0) if everything else _in_time(found.others),
@@ -132,13 +132,14 @@ def listing(capture: Capture, *, everything: bool = False) -> Listing:
     )
 
 
-def _subtitle(capture: Capture, associations: int) -> str:
+def _subtitle(capture: Capture, associations: int, among: int | None) -> str:
     parts = [capture.format, theme.count(capture.packets, "packet")]
     if capture.first_time is not None and capture.last_time is not None:
         begins = local(capture.first_time)
         parts.append(theme.duration(capture.last_time - capture.first_time))
         parts[-1] += f" from {begins:%Y-%m-%d %H:%M:%S}" if begins else ""
-    parts.append(theme.count(associations, "association"))
+    chosen = f"{associations:,} of " if among is not None else ""
+    parts.append(chosen + theme.count(associations if among is None else among, "association"))
     return ", ".join(parts)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
 
 from dicomlab.views.theme import Tone
 
@@ -46,3 +46,13 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 def _pieces(word: str, width: int) -> Iterator[str]:
     return (word[at : at + width] for at in range(0, len(word), width))
+
+
+def columns(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Cells beside each other, each in as many lines as it takes."""
+    lines = zip_longest(
+        *(wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)), fillvalue=""
+    )
+    for line in lines:
+        padded = (f"{text:{width}}" for text, width in zip(line, widths, strict=True))
+        yield "  ".join(padded).rstrip()

@@ -11,17 +11,22 @@ from dicomlab.spec import names
 from dicomlab.spec.state import TRANSITIONS
 from dicomlab.views import theme
 from dicomlab.views.layout import Findings, findings_of, value_of
-from dicomlab.views.states import UNKNOWN, Move, States
+from dicomlab.views.outline import (
+    CONTINUED,
+    DATA_SET,
+    P_DATA,
+    SILENCE,
+    Run,
+    carried_on,
+    outline,
+)
+from dicomlab.views.states import UNKNOWN, Move
+from dicomlab.views.summary import meaning_of
 from dicomlab.views.summary import outcome as outcome_of
 from dicomlab.views.theme import Tone
 
-STEPS = 400  # steps that are shown of one association
-REPEATS = 4  # that many equal exchanges in a row are folded
-SILENCE = 5_000_000_000  # nanoseconds without a PDU that a sequence points out
 SYNTAXES = 34  # characters of abstract syntaxes that fit over an arrow
 PATIENCE = 1_000_000_000  # the same before an end that is none of the protocol's
-
-CONTINUED, DATA_SET = ", continued", ", data set"  # how the later PDUs of a message are called
 
 
 # --- the sequence of an association -----------------------------------------------------------
@@ -52,9 +57,9 @@ class Step:
     gap: int | None = None  # nanoseconds since the step before
     requestor: Move = UNKNOWN
     acceptor: Move = UNKNOWN
-    index: int | None = None  # of the PDU in its association
+    index: int | None = None  # of the PDU in its association; of several, the first
+    last: int | None = None  # the last of several
     count: int = 1  # PDUs that stand in this step
-    pattern: str = ""  # equal for steps that differ in numbers only
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,7 @@ def ladder(association: Association) -> Ladder:
     """The message sequence of an association, long repetitions folded."""
     requestor = end_of("requestor", association.calling_ae_title, str(association.requestor))
     acceptor = end_of("acceptor", association.called_ae_title, str(association.acceptor))
-    steps = list(_pdu_steps(association))
-    steps = _shorten(_repeats_folded(_fragments_joined(steps)))
+    steps = [_step(association, run) for run in outline(association)]
     outcome, tone = outcome_of(association)
     return Ladder(
         title=f"{requestor.title} → {acceptor.title}",
@@ -109,35 +113,43 @@ def _opened(association: Association) -> Iterator[Step]:
         )
 
 
-def _pdu_steps(association: Association) -> Iterator[Step]:
-    """One step a PDU, and one where bytes are missing between two; times since 1970."""
-    carried: dict[int, list[Message]] = {}
-    for message in association.messages:
-        for index in message.pdus:
-            carried.setdefault(index, []).append(message)
-    states = States(association)
-    reached: dict[Side, int] = {}
-    for number, pdu in enumerate(association.pdus):
-        index = number if pdu.index is None else pdu.index
-        if pdu.sender:
-            missing = pdu.start - reached.get(pdu.sender, pdu.start)
-            reached[pdu.sender] = pdu.stop
-            if missing > 0:
-                label = f"{theme.size(missing)} of the {pdu.sender} are missing here"
-                yield Step("gap", label, tone="warning", sender=pdu.sender)
-        requestor, acceptor = states.pass_on(pdu)
-        step = _described(association, pdu, index, carried.get(index, ()))
-        yield replace(
-            step,
-            sender=pdu.sender,
-            time=pdu.time,
-            index=index,
-            requestor=requestor,
-            acceptor=acceptor,
-        )
+def _step(association: Association, run: Run) -> Step:
+    """A run as it is shown: now its PDU is looked at."""
+    if run.missing:
+        label = f"{theme.size(run.missing)} of the {run.sender} are missing here"
+        return Step("gap", label, tone="warning", sender=run.sender)
+    step = _described(association, run) if run.folded is None else _fold(run, run.folded)
+    return replace(
+        step,
+        sender=run.sender,
+        time=run.time,
+        index=run.first,
+        last=run.last if run.count > 1 else None,
+        count=run.count,
+        requestor=run.requestor,
+        acceptor=run.acceptor,
+    )
 
 
-def _described(association: Association, pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
+def _fold(run: Run, patterns: Sequence[str]) -> Step:
+    """Equal exchanges in a row, or what there is too much of."""
+    if not patterns:
+        return Step("fold", f"× {run.count:,} PDUs", ("of several kinds",))
+    kinds = [
+        one.removeprefix(f"{P_DATA} · ").split(" ")[0]
+        for one in patterns
+        if not one.endswith((CONTINUED, DATA_SET))
+    ]
+    services = {one.removesuffix("-RQ").removesuffix("-RSP") for one in kinds}
+    what = services.pop() if len(services) == 1 else "exchanges"
+    if len(patterns) == 1:
+        what = kinds[0] if kinds else P_DATA
+    details = (" → ".join(kinds),) if len(patterns) > 1 else ()
+    return Step("fold", f"× {run.times:,} {what}", details)
+
+
+def _described(association: Association, run: Run) -> Step:
+    pdu = association.pdus[run.first]
     match pdu.type:
         case "A-ASSOCIATE-RQ":
             return Step("pdu", pdu.type, tuple(_proposed(association)))
@@ -146,7 +158,7 @@ def _described(association: Association, pdu: Pdu, index: int, messages: Sequenc
         case "A-ASSOCIATE-RJ" | "A-ABORT":
             return Step("pdu", pdu.type, tuple(_codes(pdu)), "error")
         case "P-DATA-TF":
-            return _carrying(pdu, index, messages)
+            return _carrying(association, pdu, run)
         case None:
             what = tuple(printable(one.what) for one in pdu.findings[:1])
             return Step("pdu", f"{theme.size(len(pdu))}, not a PDU", what, "error")
@@ -193,34 +205,25 @@ def _codes(pdu: Pdu) -> Iterator[str]:
             yield printable(f"{one.name} {value}: {meaning}" if meaning else f"{one.name} {value}")
 
 
-def _carrying(pdu: Pdu, index: int, messages: Sequence[Message]) -> Step:
-    """The step of a P-DATA-TF, by the messages that it carries."""
+def _carrying(association: Association, pdu: Pdu, run: Run) -> Step:
+    """The step of a P-DATA-TF, or of several that carry on, by the messages that it carries."""
     labels: list[str] = []
-    patterns: list[str] = []
     details: list[str] = []
     tone: Tone = "plain"
-    for message in messages:
-        kind = printable(message.type)
-        parts = message.pdus or (index,)
-        if index == parts[0]:
-            labels.append(kind + _numbered(message))
-            patterns.append(f"{kind} {message.status}")
-            details += _told(message)
+    for message in run.messages:
+        parts = message.pdus or (run.first,)
+        if run.first == parts[0]:
+            labels.append(printable(message.type) + _numbered(message))
+            details += _told(association, message)
             tone = tone if message.status is None else _status_tone(message.status)
         else:
-            labels.append(kind + (CONTINUED if message.dataset_bytes is None else DATA_SET))
-            patterns.append(labels[-1])
-        if message.dataset_bytes is not None and index == parts[:2][-1]:
+            labels.append(carried_on(message))
+        if message.dataset_bytes is not None and run.first == parts[:2][-1]:
             details.append(f"data set of {theme.size(message.dataset_bytes)}")
     if not pdu.complete:
         details.append("incomplete")
-    return Step(
-        "pdu",
-        " · ".join(["P-DATA-TF", *labels]),
-        tuple(details),
-        tone,
-        pattern=" · ".join(["P-DATA-TF", *patterns]),
-    )
+    many = f" (× {run.count:,})" if run.count > 1 else ""
+    return Step("pdu", " · ".join(["P-DATA-TF", *labels]) + many, tuple(details), tone)
 
 
 def _numbered(message: Message) -> str:
@@ -231,9 +234,9 @@ def _numbered(message: Message) -> str:
     return ""
 
 
-def _told(message: Message) -> Iterator[str]:
+def _told(association: Association, message: Message) -> Iterator[str]:
     if message.status is not None:
-        meaning = names.status_text(message.status) or "unknown"
+        meaning = meaning_of(association, message)
         yield f"Status {theme.hexadecimal(message.status, 4)}: {meaning}"
     elif message.sop_class:
         yield _syntax(message.sop_class)
@@ -291,107 +294,3 @@ def _timed(steps: Iterable[Step]) -> Iterator[Step]:
             yield Step("silence", f"{theme.duration(gap)} of silence", tone="warning", gap=gap)
         before = step.time
         yield replace(step, time=step.time - origin, gap=gap)
-
-
-# --- folding ----------------------------------------------------------------------------------
-
-
-def _fragments_joined(steps: Iterable[Step]) -> list[Step]:
-    """PDUs in a row that carry on the same message stand as one step."""
-    joined: list[Step] = []
-    for step in steps:
-        before = joined[-1] if joined else None
-        carries_on = step.pattern.endswith((CONTINUED, DATA_SET))
-        same = before and (step.pattern, step.sender) == (before.pattern, before.sender)
-        if before and same and carries_on:
-            count = before.count + 1
-            label = f"{before.pattern} (× {count:,})"
-            joined[-1] = replace(
-                before,
-                label=label,
-                count=count,
-                time=step.time,
-                requestor=_both(before.requestor, step.requestor),
-                acceptor=_both(before.acceptor, step.acceptor),
-            )
-        else:
-            joined.append(step)
-    return joined
-
-
-def _both(first: Move, last: Move) -> Move:
-    return replace(last, before=first.before)
-
-
-def _repeats_folded(steps: Sequence[Step]) -> list[Step]:
-    """Equal exchanges in a row: the first is shown, the others are counted."""
-    folded: list[Step] = []
-    at = 0
-    while at < len(steps):
-        for period in range(1, 5):
-            times = _repeats(steps, at, period)
-            if times >= REPEATS:
-                others = steps[at + period : at + times * period]
-                folded += [*steps[at : at + period], _fold(others, period, times - 1)]
-                at += times * period
-                break
-        else:
-            folded.append(steps[at])
-            at += 1
-    return folded
-
-
-def _repeats(steps: Sequence[Step], at: int, period: int) -> int:
-    """How often the ``period`` steps at ``at`` come in a row."""
-    same = at
-    while (
-        same + period < len(steps)
-        and steps[same].pattern
-        and (steps[same].pattern, steps[same].sender)
-        == (steps[same + period].pattern, steps[same + period].sender)
-    ):
-        same += 1
-    return (same - at) // period + 1
-
-
-def _fold(steps: Sequence[Step], period: int, times: int) -> Step:
-    kinds = [
-        _kind(one) for one in steps[:period] if not one.pattern.endswith((CONTINUED, DATA_SET))
-    ]
-    services = {one.removesuffix("-RQ").removesuffix("-RSP") for one in kinds}
-    what = services.pop() if len(services) == 1 else "exchanges"
-    if period == 1:
-        what = kinds[0] if kinds else "P-DATA-TF"
-    return Step(
-        "fold",
-        f"× {times:,} {what}",
-        (" → ".join(kinds),) if period > 1 else (),
-        sender=steps[0].sender if period == 1 else None,
-        time=steps[-1].time,
-        requestor=_both(steps[0].requestor, steps[-1].requestor),
-        acceptor=_both(steps[0].acceptor, steps[-1].acceptor),
-        count=sum(one.count for one in steps),
-    )
-
-
-def _kind(step: Step) -> str:
-    return step.pattern.removeprefix("P-DATA-TF · ").split(" ")[0]
-
-
-def _shorten(steps: list[Step]) -> list[Step]:
-    """At most STEPS steps: what is too much stands in the middle, counted."""
-    if len(steps) <= STEPS:
-        return steps
-    half = STEPS // 2
-    middle = steps[half:-half]
-    count = sum(one.count for one in middle if one.kind in ("pdu", "fold"))
-    fold = Step(
-        "fold",
-        f"× {count:,} PDUs",
-        ("of several kinds",),
-        time=middle[-1].time,
-        count=count,
-        requestor=_both(middle[0].requestor, middle[-1].requestor),
-        acceptor=_both(middle[0].acceptor, middle[-1].acceptor),
-    )
-    return [*steps[:half], fold, *steps[-half:]]

@@ -76,6 +76,15 @@ def service(message: Message) -> str:
     return message.type.removesuffix("-RQ").removesuffix("-RSP")
 
 
+def meaning_of(association: Association, message: Message) -> str:
+    """What the status of a message says in the answer of its service."""
+    sop_class = message.sop_class
+    if sop_class is None:
+        context = association.context(message.context_id)
+        sop_class = context.abstract_syntax if context else None
+    return status_text(message.status or 0, service(message), sop_class) or "unknown"
+
+
 class _Walk:
     """Counts messages as they come."""
 
@@ -113,9 +122,7 @@ class _Walk:
             self._open[key] = name, message.time
         if kind in ("Failure", "Warning"):
             counts = self.failures if kind == "Failure" else self.warnings
-            context = self._association.context(message.context_id)
-            sop_class = message.sop_class or (context.abstract_syntax if context else None)
-            answer = Answer(name, status, status_text(status, name, sop_class) or "?")
+            answer = Answer(name, status, meaning_of(self._association, message))
             counts[answer] = counts.get(answer, 0) + 1
 
     def unanswered(self) -> Mapping[str, int]:

@@ -7,13 +7,14 @@ control character of a peer's passes: the view model has spelled them out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dicomlab.model import Finding
 from dicomlab.views import viewmodel
+from dicomlab.views.agreement import Agreement, Context
 from dicomlab.views.overview import overview
-from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, cut, wrapped
+from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, columns, cut, wrapped
 from dicomlab.views.states import Move
 from dicomlab.views.theme import ROLES, SEVERITIES, count, duration
 from dicomlab.views.viewmodel import (
@@ -29,7 +30,9 @@ from dicomlab.views.viewmodel import (
 _PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–✔✖▲●µ▾", "--|++><>~*.x-+!!*u+")
 STATE = 14  # characters of a column of states
 TIME = 11
+STATES = 80  # characters that a sequence with states takes
 NARROWEST = 60
+TABLE = 100  # characters that a table of presentation contexts takes
 _PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–✔✖▲●µ▾", "--|++><>~*.x-+!!*u+")
 
 
@@ -47,7 +50,7 @@ def show(
     output's if None: what it lacks is replaced.
     """
     shown = lines(value, color=color, width=width, height=height)
-    return _encodable("\n".join(shown), encoding or sys.stdout.encoding or "ascii")
+    return encodable("\n".join(shown), encoding or sys.stdout.encoding or "ascii")
 
 
 def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
@@ -62,9 +65,12 @@ def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
             return overview(view, pen, width, height)
         case Findings():
             return _findings(view, pen, width)
+        case Agreement():
+            return _agreement(view, pen, width)
 
 
-def _encodable(text: str, encoding: str) -> str:
+def encodable(text: str, encoding: str) -> str:
+    """The text, with what an encoding lacks replaced."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -160,16 +166,16 @@ def _name(box: Box) -> str:
 
 
 def _ladder(view: Ladder, pen: Pen, width: int) -> Iterator[str]:
-    lane = max(width - TIME - 2 * STATE - 6, 30)
+    columns = _Columns(view, width)
     yield f"{pen(view.title, BOLD)}  {count(view.pdus, 'PDU')}"
     yield ""
     left, right = (f"{one.title} ({one.side})" for one in (view.requestor, view.acceptor))
-    indent = " " * (TIME + STATE + 2)
     for one, other in ((left, right), (view.requestor.address, view.acceptor.address)):
-        half = lane // 2
-        yield indent + f"{cut(one, half):<{half}}{cut(other, half + 2):>{lane - half + 2}}"
+        half = columns.lane // 2
+        ends = f"{cut(one, half):<{half}}{cut(other, half + 2):>{columns.lane - half + 2}}"
+        yield columns.line("", "", "", ends, "")
     for step in view.steps:
-        yield from _step(step, lane, pen)
+        yield from _step(step, columns, pen)
     yield ""
     yield pen(f"{MARKS[view.tone]} {view.outcome}", TONES[view.tone], BOLD)
     if view.findings.notes:
@@ -177,25 +183,52 @@ def _ladder(view: Ladder, pen: Pen, width: int) -> Iterator[str]:
         yield from _findings(view.findings, pen, width)
 
 
-def _step(step: Step, lane: int, pen: Pen) -> Iterator[str]:
+class _Columns:
+    """How wide the columns of a sequence are; on a narrow screen it goes without states."""
+
+    def __init__(self, view: Ladder, width: int) -> None:
+        self.index = max((len(_index(one)) for one in view.steps), default=1)
+        self._state = STATE if width >= STATES else 0
+        beside = self.index + 2 + TIME + (2 * STATE + 4 if self._state else 0)
+        self.lane = max(width - beside, 30)
+
+    def line(self, index: str, time: str, left: str, lane: str, right: str) -> str:
+        """A line of the sequence; what stands in the lane may hold a look of the terminal's."""
+        line = f"{index:>{self.index}}  {time:<{TIME}}"
+        if self._state:
+            return f"{line}{left:>{self._state}}  {lane}  {right}".rstrip()
+        return f"{line}{lane}"
+
+
+def _index(step: Step) -> str:
+    """The number of a PDU, or those of several."""
+    if step.index is None or step.kind == "gap":
+        return ""
+    return f"{step.index}" if step.last is None else f"{step.index}–{step.last}"
+
+
+def _step(step: Step, columns: _Columns, pen: Pen) -> Iterator[str]:
     time = "" if step.time is None else duration(step.time)
     gap = f"+{duration(step.gap)}" if step.gap and step.kind != "silence" else ""
     left, right = _state(step.requestor), _state(step.acceptor)
+    lane = columns.lane
     drawn = pen(_drawn(step, lane), TONES[step.tone], BOLD if step.kind == "pdu" else 0)
-    yield f"{time:<{TIME}}{left:>{STATE}}  {drawn}  {right}".rstrip()
+    yield columns.line(_index(step), time, left, drawn, right)
     details = [line for detail in step.details for line in wrapped(detail, lane - 4)]
     if not details and not gap:
         return
     for detail in details or [""]:
-        before = f"{gap:<{TIME}}{'':{STATE}}  "
-        yield f"{before}│{detail:^{lane - 2}}│"
+        yield columns.line("", gap, "", f"│{detail:^{lane - 2}}│", "")
         gap = ""
 
 
 def _drawn(step: Step, lane: int) -> str:
     """The arrow of a step, or what stands for it, ``lane`` characters wide."""
     inner = lane - 2
-    label = f" {cut(step.label, inner - 6)} "
+    says = step.label
+    if len(says) > inner - 6:
+        says = says.removeprefix("P-DATA-TF · ")  # what it carries says more
+    label = f" {cut(says, inner - 6)} "
     match step.kind:
         case "pdu" if step.sender == "acceptor":
             return f"│◀{label:─^{inner - 1}}┤"
@@ -214,6 +247,54 @@ def _drawn(step: Step, lane: int) -> str:
 def _state(move: Move) -> str:
     changed = move.before and move.before != move.after
     return f"{move.before} → {move.after}" if changed else move.after
+
+
+# --- what was agreed on ---------------------------------------------------------------------------
+
+
+def _agreement(view: Agreement, pen: Pen, width: int) -> Iterator[str]:
+    yield pen(view.title, BOLD)
+    yield from wrapped(f"{view.requestor.address} → {view.acceptor.address}", width)
+    yield from wrapped(", ".join(view.facts), width)
+    if view.contexts:
+        yield ""
+        yield from _contexts(view.contexts, pen, width)
+    if view.negotiation:
+        yield ""
+        first = max(len(what) for what, _, _ in view.negotiation)
+        widths = (first, *(((width - first - 4) // 2,) * 2))
+        yield pen(next(columns(("negotiated", "requestor", "acceptor"), widths)), DIM)
+        for cells in view.negotiation:
+            yield from columns(cells, widths)
+    yield ""
+
+
+def _contexts(contexts: Sequence[Context], pen: Pen, width: int) -> Iterator[str]:
+    """A table, or on a narrow screen one context below the other."""
+    if width < TABLE:
+        for one in contexts:
+            yield f"{one.id:3}  {cut(one.abstract_syntax, width - 5)}"
+            proposed = ", ".join(one.proposed)
+            facts = (("proposed", proposed), ("result", one.result), ("accepted", one.accepted))
+            for what, said in facts:
+                tone = TONES[one.tone] if what == "result" else 0
+                for line in columns((what, said), (8, width - 15)) if said else ():
+                    yield pen(f"     {line}", tone)
+        return
+    left = width - 11
+    widths = (3, left * 28 // 100, left * 30 // 100, left * 20 // 100, left * 22 // 100)
+    head = ("id", "abstract syntax", "transfer syntaxes proposed", "result", "accepted")
+    yield pen(next(columns(head, widths)), DIM)
+    for one in contexts:
+        cells = (
+            f"{one.id}",
+            one.abstract_syntax,
+            ", ".join(one.proposed),
+            one.result,
+            one.accepted,
+        )
+        tone = TONES["error"] if one.tone == "error" else 0
+        yield from (pen(line, tone) for line in columns(cells, widths))
 
 
 # --- findings ------------------------------------------------------------------------------------
@@ -243,5 +324,6 @@ def _where(one: Finding) -> str:
     if one.sender:
         parts.append(f"from the {one.sender}")
     if one.frames:
-        parts.append(f"frames {one.frames[0]}–{one.frames[1]}")
+        first, last = one.frames
+        parts.append(f"frame {first}" if first == last else f"frames {first}–{last}")
     return f"  ({', '.join(parts)})" if parts else ""

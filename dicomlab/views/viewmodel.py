@@ -13,6 +13,7 @@ from typing import Any
 
 from dicomlab.model import Association, Capture, Finding, Pdu
 from dicomlab.protocol.build import Draft
+from dicomlab.views.agreement import Agreement, agreement
 from dicomlab.views.layout import (
     WIDTH,
     Box,
@@ -29,6 +30,7 @@ from dicomlab.views.sequence import End, Ladder, Step, ladder
 
 __all__ = [
     "WIDTH",
+    "Agreement",
     "Box",
     "ByteLayout",
     "Cell",
@@ -42,13 +44,14 @@ __all__ = [
     "Segment",
     "Step",
     "Stray",
+    "agreement",
     "ladder",
     "listing",
     "rows",
     "view",
 ]
 
-View = ByteLayout | Ladder | Listing | Findings
+View = ByteLayout | Ladder | Listing | Findings | Agreement
 
 
 def view(value: Any) -> View:
@@ -66,6 +69,6 @@ def view(value: Any) -> View:
             return findings_of([value])
         case list() | tuple() if all(isinstance(one, Finding) for one in value):
             return findings_of(value)
-        case ByteLayout() | Ladder() | Listing() | Findings():
+        case ByteLayout() | Ladder() | Listing() | Findings() | Agreement():
             return value
     raise TypeError(f"nothing is known of how to show a {type(value).__name__}")

@@ -311,8 +311,15 @@ def identity() -> Pdu:
 
 def without(whole: Association, index: int) -> Association:
     """The association as a recording shows it that missed one PDU."""
-    pdus = tuple(one for one in whole.pdus if one.index != index)
-    return replace(whole, pdus=pdus)
+    pdus = [one for one in whole.pdus if one.index != index]
+    messages = [one for one in whole.messages if index not in one.pdus]
+    return replace(
+        whole,
+        pdus=tuple(replace(one, index=number) for number, one in enumerate(pdus)),
+        messages=tuple(
+            replace(one, pdus=tuple(at - (at > index) for at in one.pdus)) for one in messages
+        ),
+    )
 
 
 def fragment() -> bytes:

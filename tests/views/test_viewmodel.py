@@ -15,7 +15,7 @@ from dicomlab.model import Message, Pdu, Role
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode
 from dicomlab.views import layout as bytes_of
-from dicomlab.views import sequence
+from dicomlab.views import outline
 from dicomlab.views.viewmodel import ByteLayout, Ladder, ladder, rows, view
 from tests.views import gallery, made
 
@@ -344,7 +344,7 @@ def test_a_conversation_without_a_pattern_is_cut_in_the_middle() -> None:
         for n in range(1, 1500)
     ]  # fmt: skip
     view = ladder(made.association(lines, by="requestor"))
-    assert len(view.steps) < sequence.STEPS + 10
+    assert len(view.steps) < outline.STEPS + 10
     assert sum(one.count for one in view.steps if one.kind in ("pdu", "fold")) == 1500
 
 

@@ -1,6 +1,6 @@
 """The command ``dicomlab``. It is thin: what a command does lives in the room that it names.
 
-Each command imports its rooms when it runs. This is the one module that may: a capture of a few
+Each command imports its rooms when it runs. This is the one room that may: a capture of a few
 packets is read in less time than it takes to load what only the other commands need.
 """
 
@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
-from dicomlab.model import DicomlabError, Drawn, PeerError, printable
+from dicomlab.model import DicomlabError, Drawn, Ended, PeerError, Severity, printable
 
 if TYPE_CHECKING:
     from threading import Event
@@ -52,7 +51,7 @@ def demo(
 
 def lab(options: Sequence[str]) -> None:
     """Open JupyterLab at the first notebook."""
-    homes = (Path.cwd(), Path(__file__).parent.parent)
+    homes = (Path.cwd(), Path(__file__).parents[2])
     home = next((one for one in homes if (one / FIRST_NOTEBOOK).exists()), None)
     if home is None:
         raise DicomlabError(
@@ -143,21 +142,41 @@ def draw(source: list[str], out: Path, theme: Literal["light", "dark"]) -> None:
             _say(f"{written}")
 
 
-def dissect(file: Path, as_json: bool) -> None:
-    """Read a capture file: who talked to whom, and how it ended."""
-    import gc
+def dissect(
+    files: list[str],
+    as_json: bool,
+    everything: bool,
+    association: int | None,
+    pdu: int | None,
+    ae_title: list[str],
+    address: list[str],
+    outcome: list[str],
+    message: list[str],
+    since: str | None,
+    until: str | None,
+    failed: bool,
+    save: Path | None,
+    export: Path | None,
+    fail_on: Severity | None,
+) -> int:
+    """Read capture files: who talked to whom, about what, how it ended, and what failed."""
+    from dicomlab.cli import choosing, dissecting
 
-    from dicomlab.dissect.associations import dissect as read
-
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(50_000, 20, 50)  # of many rows, hardly one is ever garbage
-    capture = read(file)
-    if as_json:
-        from dicomlab.views import contract
-
-        contract.write(capture, sys.stdout)
-    else:
-        _show(capture)
+    choice = choosing.Choice(
+        association,
+        tuple(map(choosing.ae_title, ae_title)),
+        tuple(map(choosing.address, address)),
+        tuple(outcome),
+        tuple(map(choosing.message, message)),
+        choosing.moment(since, "since") if since is not None else None,
+        choosing.moment(until, "until") if until is not None else None,
+        failed,
+    )
+    encoding = sys.stdout.encoding or "ascii"
+    wish = dissecting.Wish(
+        choice, as_json, everything, pdu, fail_on, _color(), *_screen(), encoding
+    )
+    return dissecting.run(files, wish, save, export)
 
 
 def doctor(as_json: bool) -> int | None:
@@ -180,6 +199,13 @@ def _port(words: str) -> int:
     if words.isdecimal() and int(words) <= 65535:
         return int(words)
     raise argparse.ArgumentTypeError(f"{words!r} is no port: those are 0 to 65535")
+
+
+def _count(words: str) -> int:
+    """A number that counts from 0."""
+    if words.isdecimal():
+        return int(words)
+    raise argparse.ArgumentTypeError(f"{words!r} is no number")
 
 
 def _seconds(words: str) -> float:
@@ -219,6 +245,12 @@ METHOD = _argument(
     choices=("auto", "live", "relay"),
     default="auto",
 )
+FILTERS: tuple[tuple[str, str, str, tuple[str, ...] | None], ...] = (
+    ("--ae-title", "Those of this AE title, on either side; * and ? are wildcards.", "TITLE", None),
+    ("--address", "Those with this end: an IP address, or with its port.", "IP[:PORT]", None),
+    ("--outcome", "Those that ended so.", "WORD", get_args(Ended)),
+    ("--message", "Those with such a message: C-STORE, C-ECHO-RSP.", "NAME", None),
+)  # given several times, any of them will do
 COMMANDS: dict[Callable[..., int | None], tuple[Argument, ...]] = {
     demo: (
         _out("demo-out"),
@@ -256,7 +288,35 @@ COMMANDS: dict[Callable[..., int | None], tuple[Argument, ...]] = {
             "--theme", "Light or dark paper.", choices=("light", "dark"), default="light"
         ),
     ),
-    dissect: (FILE, AS_JSON),
+    dissect: (
+        _argument(
+            "files", "pcap or pcapng, also gzipped; - is the standard input. Several are read on "
+            "all cores.", nargs="+", metavar="FILE",
+        ),
+        _argument(
+            "--json", "One JSON document; of several files, an array of them.", dest="as_json",
+            action="store_true",
+        ),
+        _argument("--all", "Every association, not only what fits one screen.",
+                  dest="everything", action="store_true"),
+        _argument("--association", "What was agreed on connection N, and its sequence.",
+                  type=_count, metavar="N"),
+        _argument("--pdu", "The bytes of PDU N of that sequence.", type=_count, metavar="N"),
+        *(
+            _argument(name, says, action="append", default=[], metavar=metavar, choices=choices)
+            for name, says, metavar, choices in FILTERS
+        ),
+        _argument("--since", "Those under way at that moment, or begun later. ISO 8601; a time "
+                  "alone is one of the capture's first day.", metavar="TIME"),
+        _argument("--until", "Those begun by that moment, or on that day.", metavar="TIME"),
+        _argument("--failed", "Those that failed.", action="store_true"),
+        _argument("--save", "Write the packets of those chosen to a capture of their own.",
+                  type=Path, metavar="FILE"),
+        _argument("--export", "Write the data sets of those chosen as DICOM files.",
+                  type=Path, metavar="DIR"),
+        _argument("--fail-on", "End with status 1 if a finding is as grave as that.",
+                  choices=get_args(Severity)),
+    ),
     doctor: (AS_JSON,),
 }  # fmt: skip
 
@@ -355,8 +415,15 @@ def _say_as_json(document: dict[str, Any]) -> None:
 def _show(value: Drawn) -> None:
     from dicomlab.views import text
 
-    width, height = shutil.get_terminal_size((100, 50))
+    width, height = _screen()
     _say(text.show(value, color=_color(), width=width, height=height))
+
+
+def _screen() -> tuple[int, int]:
+    """Columns and lines of the terminal, or of what is read in its place."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 50))
 
 
 def _color() -> bool:

@@ -1,0 +1,125 @@
+"""Many captures at once: each is dissected, and told, in a process that takes a core."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from dicomlab.cli.dissecting import INTERRUPTED, UNREADABLE, Wish
+from dicomlab.cli.watching import STOPPED, Line
+from dicomlab.dissect.associations import Progress
+from dicomlab.dissect.many import Batch, found_in, in_order
+from dicomlab.model import CaptureError, DicomlabError, printable
+
+ENDED = "A process that dissected a capture was ended by the machine, perhaps for want of memory."
+
+
+class Told(NamedTuple):
+    """What there is to say of one file."""
+
+    text: str | None  # the path of a file that holds it
+    error: str  # why there is none
+    status: int
+
+
+def tell_many(files: Sequence[str], wish: Wish) -> int:
+    """Dissect the files on all cores, and tell of each in their order; gives the exit status."""
+    stop = _Stop()
+    begin, between, end = ("[", ",\n", "]\n") if wish.as_json else ("", "\n", "")
+    told = status = 0
+    sys.stdout.write(begin)
+    for number, one in enumerate(_all(stop.until(files), len(files), wish), 1):
+        stop.line.wipe()
+        if one.text is None:
+            print(f"dicomlab: {one.error}", file=sys.stderr)
+        else:
+            sys.stdout.write(between if told else "")
+            _copy(one.text)
+            told += 1
+        status = max(status, one.status)
+        if stop.line.is_due():
+            stop.line.show(f"{number:,} of {len(files):,} files")
+    stop.line.wipe()
+    sys.stdout.write(end)
+    if stop.asked:
+        print(f"dicomlab: {STOPPED}: this is what was found so far.", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def _all(files: Iterator[str], number: int, wish: Wish) -> Iterator[Told]:
+    """What there is to say of each file, in their order."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with (
+        tempfile.TemporaryDirectory(prefix="dicomlab-") as folder,
+        ProcessPoolExecutor(min(number, cores or 1), initializer=_hear_ctrl_c) as pool,
+    ):
+        tell: Any = partial(_told, wish, folder)  # gives Told where others give captures
+        try:
+            yield from cast(Iterator[Told], in_order(files, pool, tell))
+        except BrokenProcessPool:
+            raise DicomlabError(ENDED, "Give fewer files at once.") from None
+
+
+class _Stop:
+    """Ctrl-C: the processes stop reading, and no further file is given to them."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.line = Line()
+        signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def until(self, files: Sequence[str]) -> Iterator[str]:
+        """The files, until then."""
+        for one in files:
+            if self.asked:
+                return
+            yield one
+
+
+def _copy(path: str) -> None:
+    """Print what a file holds, which is not needed any more."""
+    with Path(path).open(encoding="utf-8") as file:
+        shutil.copyfileobj(file, sys.stdout)
+    Path(path).unlink()
+
+
+# --- in a process of the pool ---------------------------------------------------------------------
+
+_interrupted: list[int] = []
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, lambda number, _: _interrupted.append(number))
+
+
+def _is_to_stop(_: Progress) -> bool:
+    return bool(_interrupted)
+
+
+def _told(wish: Wish, folder: str, batch: Batch) -> list[Told]:
+    """Dissect some files, and write what there is to say of each to a file of its own."""
+    told = []
+    for capture in found_in(batch, _is_to_stop):
+        if isinstance(capture, CaptureError):
+            told.append(Told(None, printable(str(capture)), UNREADABLE))
+            continue
+        number, path = tempfile.mkstemp(dir=folder)
+        with open(number, "w", encoding="utf-8") as out:  # noqa: PTH123 - it is open already
+            wish.tell(capture, out)
+        told.append(Told(path, "", wish.status(capture)))
+    return told
