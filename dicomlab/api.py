@@ -10,6 +10,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from dicomlab.dissect.associations import Progress, dissect, from_exchange
+from dicomlab.dissect.cutting import save
+from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import Batch, Found, found_in, in_order
 from dicomlab.exercises import CheckResult, check
 from dicomlab.model import (
@@ -59,7 +61,9 @@ __all__ = [
     "dissect",
     "dissect_many",
     "echo",
+    "export",
     "record",
+    "save",
     "second_opinion",
 ]
 

@@ -232,8 +232,8 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 # what pydicom raises over bytes that are no data set
 _STRANGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, RecursionError,
-    TypeError, ValueError, struct.error,
+    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError,
+    RecursionError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
 
@@ -250,7 +250,8 @@ def _read(pieces: Iterable[bytes], syntax: str) -> Dataset:
     try:
         dataset = read_dataset(file, implicit, syntax != _BIG_ENDIAN)
     except _STRANGE as error:
-        raise _unreadable(printable(str(error)) or type(error).__name__) from None
+        why = printable(str(error)) or type(error).__name__
+        raise _unreadable(f"pydicom says {why!r}") from None
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
     return dataset

@@ -71,20 +71,14 @@ class Writer:
         if isinstance(file, str | os.PathLike):
             file = io.BufferedWriter(io.FileIO(file, "wb"))
         self._file: BinaryIO = file
-        notes = (_option(_COMMENT, comment.encode()) if comment else b"") + _option(
-            _APPLICATION, b"dicomlab"
-        )
-        head = struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)
-        self._block(_SECTION, head + _options(notes))
         about = _option(_NAME, interface.encode()) + _option(_RESOLUTION, b"\x09")
-        self._block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + _options(about))
+        self._file.write(_section_block(comment) + _interface_block(link_type, 0, about))
         self._file.flush()
 
     def packet(self, time_ns: int, data: bytes, comment: str | None = None) -> None:
         """Add one whole packet, as it was on the link at that time."""
-        head = struct.pack("<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, len(data), len(data))
         notes = _options(_option(_COMMENT, comment.encode())) if comment else b""
-        self._block(_ENHANCED, head + _padded(data) + notes)
+        self._file.write(_packet_block(0, time_ns, data, len(data), notes))
         self._file.flush()
 
     def close(self) -> None:
@@ -103,9 +97,26 @@ class Writer:
     ) -> None:
         self.close()
 
-    def _block(self, kind: int, body: bytes) -> None:
-        size = len(body) + 12
-        self._file.write(struct.pack("<II", kind, size) + body + struct.pack("<I", size))
+
+def _block(kind: int, body: bytes) -> bytes:
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
+
+
+def _section_block(comment: str) -> bytes:
+    notes = _option(_COMMENT, comment.encode("utf-8", "replace")) if comment else b""
+    head = struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)
+    return _block(_SECTION, head + _options(notes + _option(_APPLICATION, b"dicomlab")))
+
+
+def _interface_block(link_type: int, snap_length: int, about: bytes) -> bytes:
+    return _block(_INTERFACE, struct.pack("<HHI", link_type, 0, snap_length) + _options(about))
+
+
+def _packet_block(interface: int, ticks: int, data: bytes, size: int, notes: bytes = b"") -> bytes:
+    time = ticks >> 32, ticks & 0xFFFFFFFF
+    head = struct.pack("<IIIII", interface, *time, len(data), size)
+    return _block(_ENHANCED, head + _padded(data) + notes)
 
 
 def _padded(data: bytes) -> bytes:
@@ -181,6 +192,60 @@ class Section:
             first = self.interfaces[0]
             self._simple = Interface(first.link_type, 12, first.snap_length, timed=False)
         return self._simple
+
+
+class Copied(NamedTuple):
+    """A packet as it is in a file, taken out of it."""
+
+    section: Section
+    interface: Interface
+    ticks: int
+    data: bytes
+    size: int  # bytes on the wire
+
+
+class Copier:
+    """Writes packets of other files as they are there: into a pcapng file.
+
+    It has their sections and interfaces, in their order, and counts times in their ticks.
+    """
+
+    def __init__(self, file: BinaryIO, comment: str) -> None:
+        self._file = file
+        self._comment = comment
+        self._section: Section | None = None  # in which packets are written
+        self._interfaces = 0  # of it that were written
+
+    def packet(self, packet: Copied) -> None:
+        """Add a packet."""
+        section, interface, ticks, data, size = packet
+        if section is not self._section:
+            self._section, self._interfaces = section, 0
+            self.begin()
+        for one in section.interfaces[self._interfaces :]:
+            about = _option(_RESOLUTION, bytes([_resolution(one.ticks)]))
+            if one.offset:
+                about += _option(_TIME_OFFSET, struct.pack("<q", one.offset // NANOSECONDS))
+            self._file.write(_interface_block(one.link_type, one.snap_length, about))
+        self._interfaces = len(section.interfaces)
+        if interface.timed:
+            number = section.interfaces.index(interface)
+            self._file.write(_packet_block(number, ticks, data, size))
+        else:
+            self._file.write(_block(_SIMPLE, struct.pack("<I", size) + _padded(data)))
+
+    def begin(self) -> None:
+        """Begin a section; the first one has the comment."""
+        self._file.write(_section_block(self._comment))
+        self._comment = ""
+
+
+def _resolution(ticks: int) -> int:
+    """So many ticks a second, as if_tsresol has it."""
+    exponent = ticks.bit_length() - 1
+    if ticks == 2**exponent:
+        return exponent | 0x80 if exponent else 0
+    return len(str(ticks)) - 1
 
 
 # a packet where it lies: buffer, offset in it, bytes captured, bytes on the wire, ticks, interface
