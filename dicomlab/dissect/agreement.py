@@ -47,19 +47,24 @@ class Opening(NamedTuple):
 
 def opening(pdu: Part) -> Opening:
     """What an A-ASSOCIATE-RQ or -AC says; of contexts with the same ID, the first counts."""
-    asks = pdu.code == A_ASSOCIATE_RQ.code
-    items = [one for one in pdu.parts if one.name == _CONTEXT]
+    read = _proposed if pdu.code == A_ASSOCIATE_RQ.code else _answered
     found: dict[Any, Plain] = {}
-    for one in map(_proposed if asks else _answered, items):
-        found.setdefault(one[0], one)
-    named = next((one for one in pdu.parts if one.name == "Application Context"), None)
-    said = next((one for one in pdu.parts if one.name == "User Information"), None)
+    application_context: str | None = None
+    negotiation: Mapping[str, Any] | None = None
+    for part in pdu.parts:
+        if part.name == _CONTEXT:
+            one = read(part)
+            found.setdefault(one[0], one)
+        elif part.name == "Application Context":
+            application_context = application_context or _text(part, "Application-context-name")
+        elif part.name == "User Information" and negotiation is None:
+            negotiation = _said(part)
     return Opening(
         _title(pdu, "Calling-AE-title"),
         _title(pdu, "Called-AE-title"),
-        _text(named, "Application-context-name") if named else None,
+        application_context,
         tuple(found.values()),
-        _said(said) if said else {},
+        negotiation or {},
     )
 
 

@@ -211,6 +211,7 @@ class _Dissection:
             reader.finish(stream.offset, stream.seen)
         talk.end_messages(all_of_them=True)
         self._ended(connection, talk)
+        talk.readers = ()  # which know the talk: a circle would wait for the garbage collector
 
     def _brief(self, connection: TcpConnection, pieces: Iterator[Piece]) -> bool:
         talk = Talk(self._spool)
@@ -232,7 +233,7 @@ class _Found:
     """Rows of connections in the order in which those ended."""
 
     def __init__(self, spool: Spool) -> None:
-        self.rows = Rows(spool)
+        self.rows = Rows(spool, weight=32)  # with its PDUs and messages inside
         self._numbers = array("q")
 
     def add(self, number: int, row: Row) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -186,8 +186,8 @@ class Talk:
 
     def __init__(self, spool: Spool) -> None:
         self.pdus = Rows(spool)
-        self.messages = Rows(spool)
-        self.readers: tuple[Read, Read] = (_READ, _READ)
+        self.messages = Rows(spool, weight=4)
+        self.readers: Sequence[Read] = (_READ, _READ)
         self.request: tuple[int, Opening | bytes] | None = None  # side, and what it asks for
         self.accept: tuple[int, Opening | bytes] | None = None
         self.opened = False  # an A-ASSOCIATE-RQ or -AC was seen, be it a bad one

@@ -475,6 +475,7 @@ class Brief:
         """
         begins: list[int | None] = [None, None]
         offsets = [0, 0]
+        finished = 0  # sides of which a FIN was seen: 1 and 2
         time = self.interface.time
         for side, sequence, flags, data, frame, ticks, place in self.packets:
             if flags & SYN:
@@ -482,20 +483,20 @@ class Brief:
                     raise OutOfOrder
                 begins[side] = (sequence + 1) & _MODULO
                 continue
-            seen = Seen(time(ticks), frame, place)
             if flags & RST:
-                connection.end(side, "RST", seen)
+                connection.end(side, "RST", Seen(time(ticks), frame, place))
                 continue
             begin, at = begins[side], offsets[side]
             if begin is None or sequence != (begin + at) & _MODULO:
                 raise OutOfOrder
             if data:
-                yield side, at, data, seen
+                yield side, at, data, Seen(time(ticks), frame, place)
                 offsets[side] = at + len(data)
             if flags & FIN:
-                if any(one.side == side and one.kind == "FIN" for one in connection.endings):
+                if finished & 1 + side:
                     raise OutOfOrder
-                connection.end(side, "FIN", seen)
+                finished |= 1 + side
+                connection.end(side, "FIN", Seen(time(ticks), frame, place))
         connection.first_frame, connection.last_frame = self.packets[0][4], self.frame
         ticks_ = [self.ticks, *[packet[5] for packet in self.packets]]
         connection.start_time, connection.stop_time = time(min(ticks_)), time(max(ticks_))
@@ -551,10 +552,14 @@ class Connections:
                     header = 20 + (words >> 4 << 2)
                     length = total - header
                     if total + before_ip <= size and length >= 0 and header >= 40:
-                        place = source.base + at - interface.header
                         start = at + before_ip + header
                         stream = streams.get(key)
-                        if stream is not None and sequence == stream.next and not flags & 7:
+                        brief = None
+                        if stream is None:
+                            brief = briefs.get(key)
+                            if flags & 0x12 == SYN:
+                                brief = self._begin_brief(key, sequence, interface)
+                        elif sequence == stream.next and not flags & 7:
                             stream.frame = frame
                             stream.ticks = ticks
                             stream.interface = interface
@@ -563,13 +568,10 @@ class Connections:
                                 stream.next = (sequence + length) & _MODULO
                                 continue
                             if not stream.waiting:
+                                place = source.base + at - interface.header
                                 seen = Seen(interface.time(ticks), frame, place)
                                 stream.follow(buffer[start : start + length], seen)
                                 continue
-                        brief = briefs.get(key)
-                        if stream is None and flags & 0x12 == SYN:
-                            brief = self._begin_brief(key, sequence, interface)
-                        data = buffer[start : start + length]
                         if brief is not None and interface is brief.interface:
                             side = 0 if key == brief.key else 1
                             brief.sides |= 1 + side
@@ -577,11 +579,15 @@ class Connections:
                             brief.ticks = ticks
                             if not length and not flags & 7:
                                 continue
+                            data = buffer[start : start + length]
+                            place = source.base + at - interface.header
                             packet = (side, sequence, flags, data, frame, ticks, place)
                             brief.packets.append(packet)
                             if flags & 5 or length > 4096 or len(brief.packets) >= BRIEF:
                                 self._look_at(brief, packet)
                             continue
+                        data = buffer[start : start + length]
+                        place = source.base + at - interface.header
                         usual = Segment(*_ends(key), sequence, flags, data, length, place)
                         self.segment(usual, Seen(interface.time(ticks), frame, place))
                         continue
@@ -718,8 +724,9 @@ class Connections:
 
     def _is_over(self, connection: _Long | Brief) -> None:
         self._ended.append(connection)
-        if len(self._ended) > ENDED:
-            self._close(self._ended[0])
+        if len(self._ended) > ENDED:  # many at a time: the processor likes to stay with one thing
+            for one in list(self._ended)[: ENDED // 2]:
+                self._close(one)
 
     def _close(self, connection: _Long | Brief) -> None:
         if isinstance(connection, Brief):

@@ -41,7 +41,9 @@ def scan_pdu(data: bytes, start: int = 0) -> tuple[Part, list[Found]]:
         part, shown = _scan_tiny(data)
     else:
         part, shown = _scan_whole(data)
-    return part, [(code, what, at + start, end + start) for code, what, at, end in shown]
+    if shown:
+        shown = [(code, what, at + start, end + start) for code, what, at, end in shown]
+    return part, shown
 
 
 def _scan_whole(data: bytes) -> tuple[Part, list[Found]]:
