@@ -109,7 +109,7 @@ def dissect_many(
     many files as are dissected at once are under way; those not begun by then are left alone.
     """
     if executor is not None:
-        yield from in_order(paths, executor)
+        yield from in_order(paths, executor, found_in)
         return
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context

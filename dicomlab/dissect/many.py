@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dicomlab.dissect.associations import Progress, dissect_file
 from dicomlab.dissect.file import CaptureFile
@@ -20,6 +20,7 @@ BATCH_FILES = 64
 Watch = Callable[[Progress], bool | None]
 Found = Capture | CaptureError
 Batch = list[CaptureFile]
+T = TypeVar("T")
 
 
 def found_in(batch: Batch, watch: Watch | None = None) -> list[Found]:
@@ -37,14 +38,14 @@ def _found_in(file: CaptureFile, watch: Watch | None) -> Found:
 def in_order(
     paths: Iterable[str | os.PathLike[str]],
     executor: Executor,
-    find: Callable[[Batch], list[Found]] = found_in,
-) -> Generator[Found, None, None]:
-    """What ``find`` gives of each path, in their order.
+    find: Callable[[Batch], list[T]],
+) -> Generator[T, None, None]:
+    """What ``find`` gives of each file, in the order of their paths.
 
     Twice as many batches as the executor takes at once are under way: being dissected, or waiting
     for their turn to be given. What has not begun when somebody stops asking is never begun.
     """
-    under_way: deque[Future[list[Found]]] = deque()
+    under_way: deque[Future[list[T]]] = deque()
     most = 2 * getattr(executor, "_max_workers", AHEAD // 2)
     try:
         for batch in _batches(map(CaptureFile, paths)):
@@ -75,7 +76,7 @@ def _batches(files: Iterable[CaptureFile]) -> Iterator[Batch]:
         yield batch
 
 
-def _first_of(under_way: deque[Future[list[Found]]]) -> list[Found]:
+def _first_of(under_way: deque[Future[list[T]]]) -> list[T]:
     found = under_way[0].result()
     under_way.popleft()
     return found
