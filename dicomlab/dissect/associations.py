@@ -498,8 +498,8 @@ def _requestor(connection: TcpConnection, talk: Talk, ends: tuple[Endpoint, Endp
         return talk.request[0]
     if talk.answerer is not None:
         return 1 - talk.answerer
-    if any(stream.with_syn for stream in connection.directions):
-        return 0
+    if connection.asked is not None:
+        return connection.asked
     if talk.asked is not None:
         return talk.asked[1]
     return 0 if ends[0].port >= ends[1].port else 1

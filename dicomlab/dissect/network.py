@@ -24,6 +24,8 @@ _VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 _IP_IN_IP, _TCP, _UDP, _IPV6_IN_IP, _GRE = 4, 6, 17, 41, 47  # IP protocols
 _EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobility
 _FRAGMENT, _AUTHENTICATION = 44, 51
+_ERSPAN, _ERSPAN_III = 0x88BE, 0x22EB  # EtherTypes in GRE: switches mirror ports so
+_NUMBERED = 0x10  # a flag of GRE: it carries a sequence number
 _VXLAN_PORT = 4789
 _LARGEST_DATAGRAM = 1 << 17  # bytes of fragments that are kept; overlap counts twice
 _RAW_TYPES = (pcap.RAW, pcap.RAW_BSD, pcap.RAW_OPENBSD, pcap.IPV4, pcap.IPV6)
@@ -273,15 +275,31 @@ class Network:
         self._datagrams.pop(key, None)
         return _Part(whole, len(whole), datagram.place)
 
+    def _gre(self, part: _Part, depth: int) -> Segment | None:
+        flags, ether_type = part.number(0, 1), part.number(2, 2)
+        header = 4 + sum(4 for bit in (0x80, 0x20, _NUMBERED) if flags & bit)
+        if ether_type not in (_ERSPAN, _ERSPAN_III):
+            return self._by_type(part, 2, header, depth)
+        part.skip(header)
+        if ether_type == _ERSPAN_III:
+            part.skip(20 if part.number(11, 1) & 1 else 12)
+        elif flags & _NUMBERED:  # type II; type I has neither number nor header
+            part.skip(8)
+        return self._ethernet(part, depth)
+
     def _payload(self, protocol: int, part: _Part, addresses: bytes, depth: int) -> Segment | None:
         if protocol == _TCP:
             return _tcp(part, addresses)
+        if depth > _DEEPEST:
+            return None
         if protocol in (_IP_IN_IP, _IPV6_IN_IP):
             return self._ip(part, depth + 1)
+        if protocol == _AUTHENTICATION:
+            following = part.number(0, 1)
+            part.skip(part.number(1, 1) * 4 + 8)
+            return self._payload(following, part, addresses, depth + 1)
         if protocol == _GRE:
-            flags = part.number(0, 1)
-            optional = sum(4 for bit in (0x80, 0x20, 0x10) if flags & bit)
-            return self._by_type(part, 2, 4 + optional, depth + 1)
+            return self._gre(part, depth + 1)
         if protocol == _UDP and part.number(2, 2) == _VXLAN_PORT:
             part.skip(16)
             return self._ethernet(part, depth + 1)

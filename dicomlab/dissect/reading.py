@@ -357,35 +357,51 @@ def read_at_one_go(talk: Talk, data: Iterable[tuple[int, int, bytes, Seen]]) -> 
 
     Gives False where it takes more than that to read them: then the talk is of no use.
     """
-    early: list[tuple[bytes, Seen] | None] = [None, None]  # a PDU of which more is to come
+    early: list[tuple[bytes, Packets] | None] = [None, None]  # a PDU of which more is to come
     for side, at, chunk, seen in data:
-        first, begun = seen, early[side]
+        packets, begun = _one(seen), early[side]
         if begun is not None:
-            at, chunk, first = at - len(begun[0]), begun[0] + chunk, begun[1]
+            at, chunk, packets = at - len(begun[0]), begun[0] + chunk, _and(begun[1], seen)
             early[side] = None
-        here = _whole_pdus(talk, side, at, chunk, first, seen)
+        here = _whole_pdus(talk, side, at, chunk, packets, seen)
         if here < len(chunk):
             if not _may_be_whole_soon(chunk, here):
                 return False
-            early[side] = chunk[here:], seen if here else first
+            early[side] = chunk[here:], _one(seen) if here else packets
     return early == [None, None]
 
 
-def _whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, first: Seen, seen: Seen) -> int:
+# those that carried something: time of the last, first and last frame, place of the first
+Packets = tuple[int | None, int, int, int]
+
+
+def _one(seen: Seen) -> Packets:
+    time, frame, place = seen
+    return time, frame, frame, place
+
+
+def _and(packets: Packets, seen: Seen) -> Packets:
+    """The packets and one more; it may have come earlier, and waited."""
+    time, first, last, place = packets
+    if time is None or (seen.time is not None and seen.time > time):
+        time = seen.time
+    return time, min(first, seen.frame), max(last, seen.frame), min(place, seen.place)
+
+
+def _whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, packets: Packets, seen: Seen) -> int:
     """Take PDUs that are whole and as they should be; those with a data set are not taken.
 
-    The first one began in the packet ``first``. Gives how many bytes they have; what follows
-    goes step by step.
+    ``packets`` carried the first one, ``seen`` the others. Gives how many bytes they have; what
+    follows goes step by step.
     """
-    time, frame, _ = seen
-    _, first_frame, place = first
+    time, first, last, place = packets
     here, size = 0, len(chunk)
     while here + PDU_HEADER < size:
         code, reserved, length = _unpack_head(chunk, here)
         stop = here + PDU_HEADER + length
         if stop > size:
             break
-        row = (side, code, at + here, at + stop, at + stop, first_frame, frame, time, True, place,
+        row = (side, code, at + here, at + stop, at + stop, first, last, time, True, place,
                ())  # fmt: skip
         if code == _DATA:
             if reserved or not _whole_command(talk, chunk[here:stop], row):
@@ -399,9 +415,10 @@ def _whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, first: Seen, seen:
             talk.understand(code, side, part, index)
             if found:
                 shown = [finding(one, what, Span(*span)) for one, what, *span in found]
-                talk.show(side, shown, (first_frame, frame))
+                talk.show(side, shown, (first, last))
         here = stop
-        _, first_frame, place = seen
+        time, first, place = seen
+        last = first
     if here:
         talk.certain = True
     return here
@@ -473,8 +490,8 @@ class PduReader:
         self._goal = 0  # the offset at which something else begins
         self._keeps = False  # whether the bytes up to there are wanted
         self._held: list[bytes] = []  # those of them that have come
-        # the beginning of a small PDU, kept until it is whole; the first and last packet of it
-        self._early: tuple[bytes, Seen, Seen] | None = None
+        # the beginning of a small PDU, kept until it is whole, and the packets that carried it
+        self._early: tuple[bytes, Packets] | None = None
         self._clear(0)
 
     # --- what the stream tells ----------------------------------------------------------------
@@ -511,37 +528,31 @@ class PduReader:
 
         Gives the bytes with those that were kept, their offset, and how many of them are done.
         """
-        first = seen
+        packets = _one(seen)
         if self._early is not None:
-            begun, first, last = self._early
-            at, chunk, self._early = at - len(begun), begun + chunk, None
-            if seen.frame < last.frame:  # it had come earlier, and waited
-                first, seen = min(first, seen, key=_frame), last
+            begun, packets = self._early
+            at, chunk, packets = at - len(begun), begun + chunk, _and(packets, seen)
+            self._early = None
         here = 0
         if not self._fragments.begun:
-            here = _whole_pdus(self._talk, self._side, at, chunk, first, seen)
+            here = _whole_pdus(self._talk, self._side, at, chunk, packets, seen)
         if here:  # nothing else is to be cleared: no PDU was under way
             self._start = self._there = at + here
             self._goal = self._start + PDU_HEADER
         if here < len(chunk):
-            first = first if here == 0 else seen
+            packets = _one(seen) if here else packets
             if _may_be_whole_soon(chunk, here):
-                self._early = chunk[here:], first, seen
+                self._early = chunk[here:], packets
                 return at, chunk, len(chunk)
-            self._begin_pdu(first)
-            self._note(seen)
+            self._time, self._first, self._last, self._place = packets
         return at, chunk, here
-
-    def _begin_pdu(self, seen: Seen) -> None:
-        self._time, self._first, self._place = seen
-        self._last = self._first
 
     def _read(self, at: int, here: int, chunk: bytes, seen: Seen) -> int:
         """Take the bytes of PDUs, from ``here`` on; gives up to where."""
         size = len(chunk)
         while here < size and self._mode < _LOST:
             if not self._first:
-                self._begin_pdu(seen)
+                self._time, self._first, self._last, self._place = _one(seen)
             goal = self._goal - at
             if not self._hole:
                 self._there = at + min(goal, size)
@@ -604,11 +615,11 @@ class PduReader:
     def _wait_no_longer(self, at: int) -> None:
         """The small PDU that was to be whole soon will not be: its bytes end at that offset."""
         if self._early is not None:
-            chunk, first, seen = self._early
+            chunk, packets = self._early
             self._early = None
-            self._begin_pdu(first)
-            self._note(seen)
-            self._read(at - len(chunk), 0, chunk, seen)
+            time, self._first, self._last, self._place = packets
+            self._time = time
+            self._read(at - len(chunk), 0, chunk, Seen(time, self._last, self._place))
 
     # --- a PDU under way ----------------------------------------------------------------------
 
@@ -636,11 +647,8 @@ class PduReader:
 
     def _note(self, seen: Seen) -> None:
         """A packet carries a part of the PDU under way."""
-        self._first = min(self._first, seen.frame)
-        self._last = max(self._last, seen.frame)
-        self._place = min(self._place, seen.place)
-        if seen.time is not None:
-            self._time = seen.time if self._time is None else max(self._time, seen.time)
+        packets = self._time, self._first, self._last, self._place
+        self._time, self._first, self._last, self._place = _and(packets, seen)
 
     def _reached(self, piece: bytes, offset: int) -> None:
         """All bytes up to the goal have come; ``piece`` are those of them that are kept."""
@@ -925,10 +933,6 @@ class PduReader:
             self._mode = _LOST
         self.skipped += len(chunk)
         self._clear(stop)
-
-
-def _frame(seen: Seen) -> int:
-    return seen.frame
 
 
 def _may_be_whole_soon(chunk: bytes, here: int) -> bool:

@@ -31,7 +31,8 @@ _NOWHERE = 1 << 62  # behind every place of a file
 WAITING_SEGMENTS = 256
 WAITING_BYTES = 1 << 22
 ALL_WAITING_BYTES = 1 << 25  # of all directions together
-FIRST_SEGMENTS = 8  # without a SYN: so many may come out of order at the beginning
+FIRST_SEGMENTS = 64  # without a SYN: so many may come out of order at the beginning
+FIRST_BYTES = 1 << 18
 BRIEF = 32  # packets with data that a connection may have to be read at one go
 BRIEF_DATA = 4096  # bytes of data in one of them
 LOOK_BACK = 1024  # packets in which the first copy of a retransmitted segment is looked for
@@ -178,7 +179,8 @@ class Stream:
         if self.begins is None:
             if segment.size:
                 self._first.append((segment, seen))
-            if len(self._first) >= FIRST_SEGMENTS:
+            waiting = sum(one.size for one, _ in self._first)
+            if len(self._first) >= FIRST_SEGMENTS or waiting > FIRST_BYTES:
                 self._begin_without_syn()
             return
         at = self._place((segment.sequence + bool(segment.flags & SYN)) % _NUMBERS)
@@ -366,6 +368,7 @@ class TcpConnection:
         self.number = number
         self.ends = ends
         self.directions: tuple[Direction, Direction]
+        self.asked: int | None = None  # who sent the SYN, as far as any SYN tells
         self.endings: list[Ending] = []  # the first of each kind and side
         # segments that came again with other bytes than before: side, start, stop, packet
         self.differing: list[tuple[int, int, int, Seen]] = []
@@ -415,6 +418,7 @@ class _Long(TcpConnection):
         stream.packets += 1
         if segment.flags & SYN:
             stream.synchronise(segment.sequence)
+            self.asked = 1 - side if segment.flags & ACK else side
         if segment.flags & RST:  # what a RST carries is a text for people, no part of the stream
             self.end(side, "RST", seen)
             return
@@ -482,6 +486,7 @@ class Brief:
                 if begins[side] is not None or data:
                     raise OutOfOrder
                 begins[side] = (sequence + 1) & _MODULO
+                connection.asked = 0
                 continue
             if flags & RST:
                 connection.end(side, "RST", Seen(time(ticks), frame, place))
@@ -538,10 +543,14 @@ class Connections:
         network, streams, briefs = Network(), self._streams, self._briefs
         source = reader.source
         frame, current = 0, None
-        recent = self._recent
+        recent, window = self._recent, None
         for record in reader.records():
-            recent.append(record)
             buffer, at, captured, size, ticks, interface = record
+            if buffer is not window:  # no more than two windows of the file stay in memory
+                while recent and recent[0][0] is not window:
+                    recent.popleft()
+                window = buffer
+            recent.append(record)
             frame += 1
             if interface is not current:
                 current = interface
