@@ -83,8 +83,7 @@ class Wish:
 
 def run(files: Sequence[str], wish: Wish, save: Path | None, export: Path | None) -> int:
     """Dissect the files; gives the exit status."""
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(50_000, 20, 50)  # of many rows, hardly one is ever garbage
+    gc.disable()  # reading makes many rows and no circles: looking for some costs a tenth
     if wish.pdu is not None and wish.as_json:
         raise DicomlabError("--pdu shows bytes, and has no JSON.", "Take one of both.")
     if len(files) == 1:
