@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pydicom import Dataset
 
+    from dicomlab.views.frames import Frames
+
 Severity = Literal["error", "warning", "info"]
 Side = Literal["requestor", "acceptor"]
 
@@ -233,6 +235,18 @@ class Drawn(Shown):
         from dicomlab.views import figures
 
         return figures.pages(self, **options)
+
+
+class Tabled:
+    """What a value needs to be analysed with pandas, where that is installed."""
+
+    __slots__ = ()
+
+    def to_frames(self) -> Frames:
+        """Its associations, their PDUs and their messages as DataFrames."""
+        from dicomlab.views import frames
+
+        return frames.frames(self)
 
 
 # --- what paths lead through ----------------------------------------------------------------
@@ -679,7 +693,7 @@ class Reopened(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Capture(Drawn):
+class Capture(Drawn, Tabled):
     """A capture file, dissected."""
 
     file: str

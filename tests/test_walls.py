@@ -38,6 +38,7 @@ KEPT_OUT_OF_PURE = {
 ONLY_DOOR = {
     "pyshark": {"recording.tshark"},
     "matplotlib": {"views.figures", "views.theme"},
+    "pandas": {"views.frames"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
 }
@@ -111,7 +112,8 @@ def floor(room: str) -> int:
 
 def shown_to_views(one: Import) -> bool:
     """The one way up: a value shows itself through the views."""
-    return one.module == "model" and one.holder in ("Shown", "Drawn") and one.deferred
+    shows = one.holder in ("Shown", "Drawn", "Tabled") and one.deferred
+    return one.module == "model" and (shows or one.typing_only)
 
 
 def test_every_room_is_on_the_plan() -> None:
@@ -169,7 +171,7 @@ def fresh(code: str) -> str:
 def test_import_dicomlab_loads_nothing_heavy() -> None:
     heavy = {
         "IPython", "anywidget", "asyncio", "ipywidgets", "jupyter_client", "jupyterlab",
-        "matplotlib", "numpy", "pydicom", "pynetdicom", "pyshark",
+        "matplotlib", "numpy", "pandas", "pydicom", "pynetdicom", "pyshark",
     }  # fmt: skip
     loaded = fresh("import sys, dicomlab; print(*sys.modules)").split()
     assert not heavy & {name.split(".")[0] for name in loaded}

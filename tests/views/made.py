@@ -322,6 +322,11 @@ def without(whole: Association, index: int) -> Association:
     )
 
 
+def at(whole: Association, start: int) -> Association:
+    """The association at another time, in nanoseconds since 1970."""
+    return replace(whole, start_time=start, stop_time=start + 3 * MS)
+
+
 def fragment() -> bytes:
     """A P-DATA-TF with a fragment of a data set."""
     return b"\x04\x00\x00\x00\x00\x0a\x00\x00\x00\x06\x01\x00ABCD"
