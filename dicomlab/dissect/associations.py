@@ -440,6 +440,9 @@ class _Conversation:
             if reader.skipped:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
                 yield finding("capture-bytes-unread", what, sender=side)
+            if reader.unexplained:
+                what = f"{reader.unexplained:,} more PDUs of the {side} are wrong"
+                yield finding("pdus-unexplained", what, sender=side)
             yield from self._differing(side, number)
         if outcome[0] == "capture-ends":
             yield finding("capture-ends-early", "the capture shows no end of the association")

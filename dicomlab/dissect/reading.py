@@ -162,6 +162,10 @@ class Read(Protocol):
     def missing(self) -> Span | None:
         """From the first gap to the last."""
 
+    @property
+    def unexplained(self) -> int:
+        """How many PDUs are wrong in ways that were not looked into."""
+
 
 class _AllRead(NamedTuple):
     """Of a direction that was read at one go: nothing."""
@@ -171,6 +175,7 @@ class _AllRead(NamedTuple):
     skipped: int = 0
     gaps: int = 0
     missing: Span | None = None
+    unexplained: int = 0
 
 
 _READ = _AllRead()
@@ -463,7 +468,7 @@ class PduReader:
         "_fragments", "_goal", "_held", "_hole", "_keeps", "_last", "_looked_into", "_mode",
         "_pdvs", "_pieces", "_place", "_regular", "_reserved", "_side", "_start", "_stop", "_talk",
         "_there", "_time", "_touched", "beginning", "foreign", "gaps", "missing", "skipped",
-        "strays",
+        "unexplained",
     )  # fmt: skip
 
     _start: int  # of the PDU under way
@@ -480,7 +485,7 @@ class PduReader:
         self.skipped = 0  # bytes passed over in search of a PDU
         self.gaps = 0
         self.missing: Span | None = None  # from the first gap to the last
-        self.strays = 0  # PDUs that were not looked into
+        self.unexplained = 0  # PDUs that are wrong in ways that were not looked into
         self._talk = talk
         self._side = side
         self._fragments = Fragments()
@@ -660,7 +665,7 @@ class PduReader:
         elif mode == _PDV:
             self._pdv(piece, offset)
         elif mode == _COMMAND:
-            self._pieces.append(piece)
+            self._piece(piece)
             self._command(piece, offset - len(piece), whole=True)
             self._next_pdv(offset)
         elif mode == _BODY:
@@ -715,7 +720,7 @@ class PduReader:
 
     def _pdv(self, piece: bytes, offset: int) -> None:
         length, context_id, header = _PDV_HEAD.unpack(piece)
-        self._pieces.append(piece)
+        self._piece(piece)
         stop = offset + length - 2
         if length < 2 or stop > self._stop:
             self._rest()
@@ -728,11 +733,16 @@ class PduReader:
         if header & 1 and length <= COMMAND_LIMIT:
             self._expect(_COMMAND, stop)
         else:
-            self._pieces.append(length - 2)
+            self._piece(length - 2)
             self._expect(_DATA_SET, stop)
             self._not_kept(context_id, header, length - 2)
         if stop == offset:
             self._reached(b"", offset)
+
+    def _piece(self, piece: bytes | int) -> None:
+        """Keep a piece of a P-DATA-TF, unless it has too many of them to be looked at."""
+        if len(self._pieces) < 4 * PDVS:
+            self._pieces.append(piece)
 
     def _not_kept(self, context_id: int, header: int, size: int) -> None:
         """A fragment that is passed over: of a data set, or of a command set beyond all measure."""
@@ -813,13 +823,13 @@ class PduReader:
     def _looked_at(self) -> Iterator[Finding]:
         """What the tree of a P-DATA-TF shows, with zeros where its data sets lie."""
         if self._looked_into >= LOOKED_INTO:
-            self.strays += 1
+            self.unexplained += 1
             return iter(())
         self._looked_into += 1
         room = self._there - self._start
         pieces: list[bytes] = []
         size = 0
-        for piece in self._pieces[: 3 * PDVS]:
+        for piece in self._pieces:
             if isinstance(piece, int):
                 piece = bytes(min(piece, room - size))
             pieces.append(piece)

@@ -347,6 +347,9 @@ FINDINGS: dict[str, FindingRow] = {
         "and nobody can say which of them the receiver took.",
         "Whoever runs the network looks for a device on the way that changes packets; if the "
         "capture was merged or edited, take the original.", "RFC 9293"),
+    "pdus-unexplained": FindingRow(
+        "warning", "So many PDUs of this direction are wrong that only the first hundreds were "
+        "looked into.", "Mend what the other findings name, and record anew.", "PS3.8 9.3.1"),
     "capture-bytes-unread": FindingRow(
         "warning", "Behind missing bytes, reading goes on at the next PDU that is beyond doubt.",
         "Whoever records uses a larger buffer, no snap length, and less other traffic.",
