@@ -35,6 +35,7 @@ from dicomlab.spec.pdu import P_DATA_TF, PDUS, PDV
 UNREADABLE_LIMIT = 1 << 14  # bytes kept of a run that is no PDU
 BEGINNING = 64  # bytes that tell one protocol from another
 PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
+PIECES = 1 + 4 * PDVS  # the header, and two of each PDV
 REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
 ALIKE = 100  # findings of one code and side that are listed of an association
 LOOKED_INTO = 500  # PDUs of one direction whose tree is made to say what is wrong
@@ -312,12 +313,12 @@ class Talk:
                 told[one.code] = place, times + 1
                 continue
             alike = self._alike[one.code, side] = self._alike.get((one.code, side), 0) + 1
+            if one.severity == "info":
+                told[one.code] = len(self.findings), 1
             if alike <= ALIKE:
-                if one.severity == "info":
-                    told[one.code] = len(self.findings), 1
                 self.findings.append(FindingRow.of(one, side, frames))
         for place, times in told.values():
-            if times > 1:
+            if times > 1 and place < len(self.findings):
                 row = self.findings[place]
                 what = f"{row.what} ({times} times in this PDU)"
                 self.findings[place] = row._replace(what=what)
@@ -741,7 +742,7 @@ class PduReader:
 
     def _piece(self, piece: bytes | int) -> None:
         """Keep a piece of a P-DATA-TF, unless it has too many of them to be looked at."""
-        if len(self._pieces) < 4 * PDVS:
+        if len(self._pieces) < PIECES:
             self._pieces.append(piece)
 
     def _not_kept(self, context_id: int, header: int, size: int) -> None:
@@ -834,7 +835,10 @@ class PduReader:
                 piece = bytes(min(piece, room - size))
             pieces.append(piece)
             size += len(piece)
-        pdu = Decoder(self._begun).decode(b"".join(pieces)[:room], start=self._start)[0]
+        if size < room and len(self._pieces) == PIECES:  # as if it ended with this PDV
+            pieces[0] = _PDU_HEAD.pack(self._code, self._reserved, size - PDU_HEADER)
+        data = b"".join(pieces)[:room]
+        pdu = Decoder(self._begun).decode(data, start=self._start)[0]
         self._talk.certain = self._talk.certain or is_certain(pdu)
         cut = size < room  # here, not by the sender
         return (one for one in pdu.findings if not (cut and one.code in CUT))
