@@ -306,7 +306,7 @@ class Talk:
 
     def show(self, side: int, found: Iterable[Finding], frames: tuple[int, int]) -> None:
         """What a PDU or message of a side shows; what is only worth knowing is said once each."""
-        told: dict[str, tuple[int, int]] = {}  # of those worth knowing: place, and how often
+        told: dict[str, tuple[int, int]] = {}  # of those worth knowing: place or -1, and how often
         for one in found:
             if one.code in told:
                 place, times = told[one.code]
@@ -314,11 +314,11 @@ class Talk:
                 continue
             alike = self._alike[one.code, side] = self._alike.get((one.code, side), 0) + 1
             if one.severity == "info":
-                told[one.code] = len(self.findings), 1
+                told[one.code] = len(self.findings) if alike <= ALIKE else -1, 1
             if alike <= ALIKE:
                 self.findings.append(FindingRow.of(one, side, frames))
         for place, times in told.values():
-            if times > 1 and place < len(self.findings):
+            if times > 1 and place >= 0:
                 row = self.findings[place]
                 what = f"{row.what} ({times} times in this PDU)"
                 self.findings[place] = row._replace(what=what)
