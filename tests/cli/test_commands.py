@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import pytest
 
 import dicomlab as dl
 from dicomlab import cli, demo, slides
+from tests.cli.conftest import Run
 
 RELEASE = bytes(dl.build("A-RELEASE-RQ"))
-
-
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def dicomlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process."""
-
-    def run(*words: object, stdin: bytes = b"") -> Ended:
-        monkeypatch.setattr(sys, "argv", ["dicomlab", *map(str, words)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        status = ended.value.code or 0
-        assert isinstance(status, int)
-        return Ended(status, *capsys.readouterr())
-
-    return run
 
 
 @contextmanager
