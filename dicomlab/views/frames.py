@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dicomlab.model import Association, DicomlabError, Message, pdu_lines
+from dicomlab.model import Association, DicomlabError, MessageLine, message_lines, pdu_lines
 from dicomlab.views.listing import worst
 from dicomlab.views.summary import meaning_of, reasons, summary
 
@@ -39,7 +39,7 @@ def frames(capture: Any) -> Frames:
         associations.add(_association(one))
         for row in _pdus(one):
             pdus.add(row)
-        for message in one.messages:
+        for message in message_lines(one.messages):
             messages.add(_message(one, message))
     return Frames(associations.frame(pd), pdus.frame(pd), messages.frame(pd))
 
@@ -137,7 +137,7 @@ def _pdus(one: Association) -> Iterator[tuple[Any, ...]]:
         yield one.connection, index, sender, kind, start, end, first, last, time, complete
 
 
-def _message(association: Association, one: Message) -> tuple[Any, ...]:
+def _message(association: Association, one: MessageLine) -> tuple[Any, ...]:
     return (
         association.connection,
         one.sender,
@@ -151,7 +151,7 @@ def _message(association: Association, one: Message) -> tuple[Any, ...]:
         one.sop_instance,
         one.dataset_bytes,
         one.start,
-        one.stop,
+        one.end,
         one.time,
         one.complete,
     )

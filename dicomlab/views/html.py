@@ -7,9 +7,9 @@ still reads where all styles are gone. Everything is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from dicomlab.model import Finding
@@ -24,6 +24,7 @@ from dicomlab.views.theme import (
     SANS,
     SEVERITIES,
     Look,
+    Tone,
     count,
     css_variables,
     duration,
@@ -36,7 +37,6 @@ from dicomlab.views.viewmodel import (
     End,
     Entry,
     Findings,
-    Group,
     Ladder,
     Line,
     Listing,
@@ -44,7 +44,9 @@ from dicomlab.views.viewmodel import (
 )
 
 COLUMNS = 9  # of the list of a capture
-GROUPS = 100  # groups of associations that are listed
+SHOWN = 50  # associations that are listed, of those that failed and of the others
+GROUPS = 100  # reasons, pairs, kinds of connections that are listed
+NUMBERS = 5  # connections that are named as examples
 
 
 def show(value: Any) -> str:
@@ -121,6 +123,8 @@ _STYLE = "".join(
         ".dicomlab table.dl-fields tbody th{white-space:normal!important;min-width:14em}",
         ".dicomlab table.dl-fields tbody td,.dicomlab table.dl-fields tbody th",
         "{border-top:1px solid var(--dl-line)}",
+        ".dicomlab table.dl-list tbody th{min-width:0!important}",
+        ".dicomlab table.dl-list tbody td bdi{max-width:32em!important}",
         ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
         "{background:var(--dl-panel)}.dicomlab table.dl tr.dl-group th{font-weight:bold}",
         ".dicomlab .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
@@ -338,34 +342,67 @@ def _state(move: Move) -> str:
 
 
 def _listing(view: Listing) -> Iterator[str]:
-    yield f'<table class="dl dl-fields dl-list">{_caption(view.title, view.subtitle)}'
-    yield _head(
-        "connection", "time", "requestor", "acceptor", "asked for", "ended", "slowest answer",
-        "PDUs", "findings",
-    )  # fmt: skip
-    yield "<tbody>"
-    if view.failed:
-        many = f"✖ {view.failed:,} of {count(view.failed + view.well, 'association')} failed"
-        cell = f'<th colspan="{COLUMNS}" class="dl-tone-error"{_LEFT}>{many}</th>'
-        yield f'<tr class="dl-group">{cell}</tr>'
-    yield from (_entry(one, view) for one in view.failures)
-    if view.failed and view.well:
-        many = f"{view.well:,} without failure"
-        yield f'<tr class="dl-group"><th colspan="{COLUMNS}"{_LEFT}>{many}</th></tr>'
-    yield from (_entry(one, view) for one in view.others)
-    yield "</tbody></table>"
-    for groups, listed, what in (
-        (view.failed_groups, len(tuple(view.failures)) == view.failed, "All that failed, summed"),
-        (view.groups, len(tuple(view.others)) == view.well, "All others, summed"),
-    ):
-        if not listed:
-            yield from _groups(groups, what)
+    """The summaries of what is too much to be listed; then the list."""
+    heading = _caption(view.title, view.subtitle)
+    if view.failed > SHOWN:
+        yield from _summed(
+            heading,
+            ("associations that failed", "why", "the first connections"),
+            [(one.count, " ".join(one.why), _numbers(one.examples)) for one in view.reasons],
+        )
+        heading = ""
+    if view.well > SHOWN:
+        yield from _summed(
+            heading,
+            (
+                "associations without failure",
+                "requestor",
+                "acceptor",
+                "asked for",
+                "slowest answer",
+            ),
+            [
+                (one.count, one.requestor, one.acceptor, one.done, _duration(one.slowest))
+                for one in view.pairs
+            ],
+        )
+        heading = ""
+    if not view.failed and not view.well:
+        yield f'<table class="dl">{heading}</table>'
+    else:
+        yield from _list(view, heading)
     if view.strays:
         yield from _strays(view)
     for remark, tone in view.remarks:
         mark = _SYMBOLS[tone]
         kind = f"dl-tone-{tone}" if mark else "dl-quiet"
         yield f'<p class="{kind}">{escape(f"{mark} {remark}".strip())}</p>'
+
+
+def _list(view: Listing, heading: str) -> Iterator[str]:
+    yield f'<table class="dl dl-fields dl-list">{heading}'
+    yield _head(
+        "connection", "time", "requestor", "acceptor", "asked for", "ended", "slowest answer",
+        "PDUs", "findings",
+    )  # fmt: skip
+    yield "<tbody>"
+    yield from _entries(view.failures, view.failed, "failed", "error", view)
+    yield from _entries(view.others, view.well, "without failure", "plain", view)
+    yield "</tbody></table>"
+
+
+def _entries(
+    entries: Iterable[Entry], many: int, what: str, tone: Tone, view: Listing
+) -> Iterator[str]:
+    """The first associations of that kind, under a heading."""
+    if many:
+        title = (
+            f"{_SYMBOLS[tone]} {many:,} of {count(view.failed + view.well, 'association')} {what}"
+        )
+        title += f", the first {SHOWN}" if many > SHOWN else ""
+        cell = f'<th colspan="{COLUMNS}" class="dl-tone-{tone}"{_LEFT}>{title.strip()}</th>'
+        yield f'<tr class="dl-group">{cell}</tr>'
+        yield from (_entry(one, view) for one in islice(entries, SHOWN))
 
 
 def _entry(entry: Entry, view: Listing) -> str:
@@ -377,7 +414,6 @@ def _entry(entry: Entry, view: Listing) -> str:
     moment = local(entry.time) if entry.time is not None else None
     time = f"{moment:{'%Y-%m-%d ' if view.dated else ''}%H:%M:%S}" if moment else ""
     lasted = "" if entry.duration is None else f"{duration(entry.duration)} long"
-    slowest = "" if entry.slowest is None else duration(entry.slowest)
     findings = f"{entry.findings:,} ({entry.worst})" if entry.findings else ""
     ended = f"<b>{escape(f'{_SYMBOLS[entry.tone]} {entry.ended}'.strip())}</b>"
     why = "".join(f"<br><bdi>{escape(one)}</bdi>" for one in entry.why)
@@ -386,37 +422,49 @@ def _entry(entry: Entry, view: Listing) -> str:
         f'<td class="dl-whole"{_LEFT}>{time}<br><span class="dl-quiet">{lasted}</span></td>{ends}'
         f"<td{_LEFT}><bdi>{escape(entry.done)}</bdi></td>"
         f'<td class="dl-tone-{entry.tone}"{_LEFT}>{ended}{why}</td>'
-        f'<td class="dl-whole">{slowest}</td><td>{entry.pdus:,}</td><td>{findings}</td></tr>'
+        f'<td class="dl-whole">{_duration(entry.slowest)}</td>'
+        f"<td>{entry.pdus:,}</td><td>{findings}</td></tr>"
     )
 
 
-def _groups(groups: Sequence[Group], what: str) -> Iterator[str]:
-    yield f'<table class="dl dl-fields"><caption>{what}</caption>'
-    yield _head("associations", "requestor", "acceptor", "asked for", "why", "slowest answer")
+def _numbers(entries: Sequence[Entry]) -> str:
+    """The connections of the first of them."""
+    return ", ".join(str(one.connection) for one in entries[:NUMBERS])
+
+
+def _duration(time: int | None) -> str:
+    return "" if time is None else duration(time)
+
+
+def _summed(caption: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """A table of numbers of associations, and what they have in common."""
+    yield f'<table class="dl dl-fields dl-list">{caption}'
+    yield _head(*names)
     yield "<tbody>"
-    for one in groups[:GROUPS]:
-        texts = (one.requestor, one.acceptor, one.done, " ".join(one.why))
+    for number, *texts in rows[:GROUPS]:
         cells = "".join(f"<td{_LEFT}><bdi>{escape(text)}</bdi></td>" for text in texts)
-        slowest = "" if one.slowest is None else duration(one.slowest)
-        yield f'<tr><th scope="row">{one.count:,}</th>{cells}<td>{slowest}</td></tr>'
-    if len(groups) > GROUPS:
-        yield f'<tr><td colspan="6">… and {count(len(groups) - GROUPS, "more group")}</td></tr>'
+        yield f'<tr><th scope="row">{number:,}</th>{cells}</tr>'
+    if len(rows) > GROUPS:
+        more = f"… and {len(rows) - GROUPS:,} more"
+        yield f'<tr><td colspan="{len(names)}"{_LEFT}>{more}</td></tr>'
     yield "</tbody></table>"
 
 
 def _strays(view: Listing) -> Iterator[str]:
-    yield '<table class="dl dl-fields"><caption>Connections without an association</caption>'
-    yield _head("connection", "requestor", "acceptor", "kind", "connections")
-    yield "<tbody>"
-    for one in view.strays[:GROUPS]:
-        acceptor = ", ".join(text for text in (one.acceptor, one.ports) if text)
-        ends = "".join(f"<td{_LEFT}>{escape(end)}</td>" for end in (one.requestor, acceptor))
-        kind = f'<td class="dl-tone-{one.tone}"{_LEFT}>{one.kind}</td>'
-        yield f'<tr><th scope="row">{one.first}</th>{ends}{kind}<td>{one.count:,}</td></tr>'
-    if len(view.strays) > GROUPS:
-        more = count(len(view.strays) - GROUPS, "more kind")
-        yield f'<tr><td colspan="5">… and {more}</td></tr>'
-    yield "</tbody></table>"
+    yield from _summed(
+        "<caption>Connections without an association</caption>",
+        ("connections", "kind", "requestor", "acceptor", "the first"),
+        [
+            (
+                one.count,
+                one.kind,
+                one.requestor,
+                ", ".join(text for text in (one.acceptor, one.ports) if text),
+                f"{one.first}",
+            )
+            for one in view.strays
+        ],
+    )
 
 
 def _findings(view: Findings) -> Iterator[str]:

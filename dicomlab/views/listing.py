@@ -7,19 +7,21 @@ all of them summed by who called whom.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from dicomlab.model import Association, Capture, Connection, Endpoint, Severity, Side, printable
+from dicomlab.model import Association, Capture, Connection, Severity, printable
 from dicomlab.views import summary, theme
 from dicomlab.views.sequence import End, end_of
 from dicomlab.views.summary import WORSE, Summary
 from dicomlab.views.theme import Tone
 
 LISTED = 200  # associations that are kept as entries, of those that failed and of the others
-SUMMED = 1000  # pairs of applications, or kinds of failure, that are told apart
+EXAMPLES = 20  # the same of each reason
+SUMMED = 1000  # pairs of applications, or reasons of failure, that are told apart
+LATEST = 2**63 - 1  # nanoseconds
 PORTS = 5  # of the acceptor that are told
 REMARKS = 3  # comments of the file that are shown
 KINDS = {
@@ -51,15 +53,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Associations between the same two applications; of those that failed, for the same reason."""
+class Reason:
+    """Associations that failed for the same reason."""
 
     count: int
-    first: int  # the connection of the first of them
+    why: tuple[str, ...]  # of the first of them
+    examples: tuple[Entry, ...]  # the first of them
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Associations between the same two applications that did not fail."""
+
+    count: int
     requestor: str
     acceptor: str
     done: str
-    why: tuple[str, ...]  # of the first of them
     slowest: int | None  # nanoseconds
 
 
@@ -90,7 +99,7 @@ class Listing:
     """A capture: its associations, and the connections that have none.
 
     ``failures`` and ``others`` are those that are listed, in the order of time, ``failed`` and
-    ``well`` how many there are; the groups sum up all of them.
+    ``well`` how many there are; ``reasons`` and ``pairs`` sum up all of them.
     """
 
     title: str
@@ -100,8 +109,8 @@ class Listing:
     others: Iterable[Entry]
     failed: int
     well: int
-    failed_groups: tuple[Group, ...]
-    groups: tuple[Group, ...]
+    reasons: tuple[Reason, ...]
+    pairs: tuple[Pair, ...]
     strays: tuple[Stray, ...]
     dated: bool  # not all of it is of one day
     longest: Longest
@@ -113,7 +122,7 @@ def listing(capture: Capture, *, everything: bool = False, among: int | None = N
     With ``everything``, all associations are listed: they are gone through again for it, each time
     that ``failures`` or ``others`` are.
     """
-    found = _Found()
+    found = _Found(everything=everything)
     for association in capture.associations:
         found.add(association)
     return Listing(
@@ -124,8 +133,8 @@ def listing(capture: Capture, *, everything: bool = False, among: int | None = N
         others=found.all(capture, 0) if everything else _in_time(found.others),
         failed=sum(found.failed),
         well=len(found.failed) - sum(found.failed),
-        failed_groups=_most_first(found.failed_groups),
-        groups=_most_first(found.groups),
+        reasons=tuple(Reason(n, one[0].why, tuple(one)) for n, one in found.reasons.most_first()),
+        pairs=tuple(one.pair(n) for n, one in found.pairs.most_first()),
         strays=_strays(capture.connections),
         dated=_dated(capture),
         longest=found.longest,
@@ -172,63 +181,86 @@ def _dated(capture: Capture) -> bool:
 # --- associations -----------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Sum:
-    """A group that is being counted."""
+T = TypeVar("T")
 
-    example: Entry
-    count: int = 0
+
+class _Sums(Generic[T]):
+    """What is counted by a key; what is too much to be told apart is counted together."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Hashable, int] = {}
+        self._kept: dict[Hashable, T] = {}
+
+    def count(self, key: Hashable, first: Callable[[], T], rest: Callable[[], T]) -> T:
+        """One more of that key; gives what is kept of it."""
+        if key not in self._counts and len(self._counts) >= SUMMED:
+            key, first = None, rest
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if key not in self._kept:
+            self._kept[key] = first()
+        return self._kept[key]
+
+    def most_first(self) -> list[tuple[int, T]]:
+        """How many there are, and what is kept; the most first, the rest last."""
+        keys = sorted(self._counts, key=lambda key: (key is None, -self._counts[key]))
+        return [(self._counts[key], self._kept[key]) for key in keys]
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A pair that is being counted."""
+
+    requestor: str
+    acceptor: str
     asked: dict[str, int] = field(default_factory=dict)
     slowest: int | None = None
 
+    @classmethod
+    def of(cls, titles: tuple[str, str]) -> _Pair:
+        return cls(_shown(titles[0]), _shown(titles[1]))
+
     def add(self, found: Summary) -> None:
-        self.count += 1
         for name, number in found.asked.items():
             self.asked[name] = self.asked.get(name, 0) + number
         if found.slowest is not None:
             self.slowest = max(self.slowest or 0, found.slowest)
 
-    def group(self) -> Group:
-        one = self.example
-        return Group(
-            self.count,
-            one.connection,
-            one.requestor.title,
-            one.acceptor.title,
-            summary.done(self.asked),
-            one.why,
-            self.slowest,
-        )
+    def pair(self, count: int) -> Pair:
+        done = summary.done(self.asked)
+        return Pair(count, self.requestor, self.acceptor, done, self.slowest)
 
 
 class _Found:
     """Keeps of associations what is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, everything: bool) -> None:
         self.failed = bytearray()  # 1 for each association that failed, 0 for each other one
         self.times = array("q")  # when each began
         self.failures: list[Entry] = []
         self.others: list[Entry] = []
-        self.failed_groups: dict[Hashable, _Sum] = {}
-        self.groups: dict[Hashable, _Sum] = {}
+        self.reasons: _Sums[list[Entry]] = _Sums()
+        self.pairs: _Sums[_Pair] = _Sums()
         self.longest = Longest()
+        self._everything = everything
 
     def add(self, association: Association) -> None:
         """The next association."""
         found = summary.summary(association)
         self.failed.append(found.failed)
-        self.times.append(association.start_time or 0)
-        one = entry(association, found)
-        self.longest = Longest._make(map(max, self.longest, _lengths(one)))
-        kept = self.failures if found.failed else self.others
-        if len(kept) < LISTED:
-            kept.append(one)
-        groups = self.failed_groups if found.failed else self.groups
-        key = _kind(association, found)
-        if key not in groups and len(groups) >= SUMMED:
-            key = None
-            one = replace(one, requestor=_ANY[0], acceptor=_ANY[1], why=())
-        groups.setdefault(key, _Sum(one)).add(found)
+        self.times.append(max(-LATEST, min(association.start_time or 0, LATEST)))
+        keeping = [(self.failures if found.failed else self.others, LISTED)]
+        if found.failed:
+            examples = self.reasons.count(_reason(association, found), list, list)
+            keeping.append((examples, EXAMPLES))
+        else:
+            titles = _titles(association)
+            self.pairs.count(titles, lambda: _Pair.of(titles), _others).add(found)
+        keeping = [(kept, most) for kept, most in keeping if len(kept) < most]
+        if keeping or self._everything:
+            one = entry(association, found)
+            self.longest = Longest._make(map(max, self.longest, _lengths(one)))
+            for kept, _ in keeping:
+                kept.append(one)
 
     def all(self, capture: Capture, failed: int) -> _All:
         """All that failed, or all that did not."""
@@ -240,7 +272,8 @@ def _in_time(entries: list[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda one: one.time or 0))
 
 
-_ANY = End("requestor", "others", ""), End("acceptor", "others", "")
+def _others() -> _Pair:
+    return _Pair("others", "others")
 
 
 def _lengths(one: Entry) -> Longest:
@@ -249,26 +282,15 @@ def _lengths(one: Entry) -> Longest:
     return Longest(titles, addresses, len(one.done), len(one.ended))
 
 
-def _kind(association: Association, found: Summary) -> Hashable:
-    """What is equal for associations that are summed."""
-    titles = (
-        _title(association.calling_ae_title, association.requestor),
-        _title(association.called_ae_title, association.acceptor),
-    )
-    if not found.failed:
-        return titles
+def _reason(association: Association, found: Summary) -> Hashable:
+    """What is equal for associations that failed for the same reason."""
     code = found.gravest.code if found.gravest else None
-    return titles, association.outcome, tuple(found.failures), found.fruitless, code
-
-
-def _most_first(groups: dict[Hashable, _Sum]) -> tuple[Group, ...]:
-    """The groups, the largest first; behind them what there were too many to tell apart."""
-    summed = sorted(groups.items(), key=lambda one: (one[0] is None, -one[1].count))
-    return tuple(one.group() for _, one in summed)
+    return association.outcome, tuple(found.failures), found.fruitless, code
 
 
 def entry(association: Association, found: Summary) -> Entry:
     """An association in a line."""
+    titles = _titles(association)
     times = [t for t in (association.start_time, association.stop_time) if t is not None]
     done = summary.done(found.asked)
     unanswered = sum(found.unanswered.values())
@@ -281,8 +303,8 @@ def entry(association: Association, found: Summary) -> Entry:
     return Entry(
         connection=association.connection,
         time=association.start_time,
-        requestor=_end("requestor", association.calling_ae_title, association.requestor),
-        acceptor=_end("acceptor", association.called_ae_title, association.acceptor),
+        requestor=end_of("requestor", titles[0], str(association.requestor)),
+        acceptor=end_of("acceptor", titles[1], str(association.acceptor)),
         done=done,
         ended=ended,
         tone=_tone(association, found),
@@ -295,13 +317,17 @@ def entry(association: Association, found: Summary) -> Entry:
     )
 
 
-def _title(title: str | None, endpoint: Endpoint) -> str:
-    """What to call an end of which the title was not seen."""
-    return endpoint.address if title is None else title
+def _titles(association: Association) -> tuple[str, str]:
+    """What to call the ends; one whose title was not seen, by its address."""
+    calling, called = association.calling_ae_title, association.called_ae_title
+    return (
+        association.requestor.address if calling is None else calling,
+        association.acceptor.address if called is None else called,
+    )
 
 
-def _end(side: Side, title: str | None, endpoint: Endpoint) -> End:
-    return end_of(side, _title(title, endpoint), str(endpoint))
+def _shown(title: str) -> str:
+    return end_of("requestor", title, "").title
 
 
 def _tone(association: Association, found: Summary) -> Tone:

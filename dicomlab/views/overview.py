@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dicomlab.views.listing import Entry, Group, Listing, Stray, local
+from dicomlab.views.listing import Entry, Listing, Reason, Stray, local
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, cut, wrapped
 from dicomlab.views.theme import count, duration
 
 STRAYS = 6  # lines of connections without an association
+AROUND = 5  # lines that are empty, or the names of columns, or the terminal's prompt
 LEAST = 10  # lines of associations, on however low a screen
+FEW = 4  # lines of those that did not fail
+SHORTEST = 4  # lines of a reason: itself, an example or two, and how many more
 WHY = 2  # lines of each reason
-DONE = 14  # characters that what was asked for has on a narrow screen
+DONE = 11  # characters that what was asked for has on a narrow screen
 SLOWEST = 9  # characters of a column
 HINT = (
     "All of them: --all. One of them: --association with its number. "
@@ -26,8 +29,8 @@ def overview(view: Listing, pen: Pen, width: int, height: int) -> Iterator[str]:
     strays = list(_strays(view.strays, pen, width))
     yield from head
     if view.failed or view.well:
-        room = max(height - len(head) - len(strays) - len(HINT) // width - 5, LEAST)
         yield ""
+        room = max(height - len(head) - len(strays) - AROUND, LEAST)
         yield from _associations(view, _Table.of(view, width), pen, room)
     if strays:
         yield ""
@@ -72,7 +75,7 @@ class _Table:
         longest = view.longest
         number = max(3, len(str(view.failed + view.well)))
         time = ("%Y-%m-%d " if width >= 100 else "%m-%d ") if view.dated else ""
-        time += "%H:%M:%S"
+        time += "%H:%M" if view.dated and width < 80 else "%H:%M:%S"
         ended = longest.ended if width >= 80 else 0
         left = width - 2 - number - len(_sample(time)) - SLOWEST - 8 - (ended + 2 if ended else 0)
         titles, done = longest.titles + 3, max(longest.done, 9)
@@ -91,36 +94,44 @@ class _Table:
             f"{'asked for':{self.done}}  {ended}{'slowest':>{SLOWEST}}"
         )
 
-    def row(self, one: Entry) -> str:
+    def row(self, one: Entry, mark: str | None = None) -> str:
         """One association."""
+        mark = MARKS[one.tone] if mark is None else mark
         moment = local(one.time) if one.time is not None else None
         time = f"{moment:{self.time}}" if moment else " " * len(_sample(self.time))
         slowest = "" if one.slowest is None else duration(one.slowest)
         ended = f"{cut(one.ended, self.ended):{self.ended}}  " if self.ended else ""
         return (
-            f"{MARKS[one.tone]} {one.connection:>{self.number}}  {time}  "
-            f"{cut(self._ends(one), self.ends):{self.ends}}  "
+            f"{mark:1} {one.connection:>{self.number}}  {time}  "
+            f"{self._ends(one):{self.ends}}  "
             f"{cut(one.done or '-', self.done):{self.done}}  {ended}{slowest:>{SLOWEST}}"
         ).rstrip()
 
     def _ends(self, one: Entry) -> str:
+        """Who called whom; where both are too long, both lose something."""
+        ends = [one.requestor.title, one.acceptor.title]
         if self.addressed:
-            ends = [
-                one.address if one.title in one.address else f"{one.title} ({one.address})"
-                for one in (one.requestor, one.acceptor)
-            ]
-        else:
-            ends = [one.requestor.title, one.acceptor.title]
-        return " → ".join(ends)
+            for at, end in enumerate((one.requestor, one.acceptor)):
+                if end.title not in end.address:
+                    ends[at] += f" ({end.address})"
+        left = self.ends - 3
+        shorter = min(map(len, ends))
+        longest = max(left - shorter, (left + 1) // 2)
+        return cut(" → ".join(cut(end, longest) for end in ends), self.ends)
 
     def why(self, reasons: Sequence[str]) -> Iterator[str]:
         """Reasons, below the line that they belong to."""
         indent = self.number + 4
         for reason in reasons:
-            lines = list(wrapped(reason, self.width - indent))
-            if len(lines) > WHY:
-                lines = [*lines[: WHY - 1], cut(" ".join(lines[WHY - 1 :]), self.width - indent)]
-            yield from (" " * indent + line for line in lines)
+            yield from (" " * indent + line for line in _few_lines(reason, self.width - indent))
+
+
+def _few_lines(text: str, width: int) -> Iterator[str]:
+    """A text in WHY lines at most."""
+    lines = list(wrapped(text, width))
+    yield from lines[: WHY - 1]
+    if lines[WHY - 1 :]:
+        yield cut(" ".join(lines[WHY - 1 :]), width)
 
 
 def _sample(time: str) -> str:
@@ -136,39 +147,24 @@ def _associations(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator
         for one in view.others:
             yield _well(one, table, pen)
         return
-    failures = [list(_failure(one, table, pen)) for one in view.failures]
+    failures = [line for one in view.failures for line in _failure(one, table, pen)]
     others = [_well(one, table, pen) for one in view.others]
-    needed = min(view.well, len(view.groups) + 1, max(room // 3, 3))
-    listed = len(failures) == view.failed and sum(map(len, failures)) <= room - needed
-    part = (
-        [line for one in failures for line in one]
-        if listed
-        else list(
-            _groups(
-                view.failed_groups,
-                f"{view.failed:,} failed:",
-                "kind",
-                table,
-                pen,
-                room - needed,
-            )
-        )
-    )
-    left = max(room - len(part), 3)
-    shown = len(others) == view.well and len(others) <= left
-    if (listed and part) or (shown and others):
-        yield pen(table.head(), DIM)
-    yield from part
-    if view.well and view.failed:
-        yield ""
-    if shown:
-        yield from others
-    else:
-        title = f"{view.well:,} {'others ' if view.failed else ''}without failure:"
-        yield from _groups(view.groups, title, "pair", table, pen, left)
-    if not (listed and shown):
-        yield ""
-        yield from (pen(line, DIM) for line in wrapped(HINT, table.width))
+    kept = len(view.failures) == view.failed, len(view.others) == view.well
+    if all(kept) and len(failures) + len(others) <= room:
+        between = [""] if failures and others else []
+        yield from (pen(table.head(), DIM), *failures, *between, *others)
+        return
+    hint = ["", *(pen(line, DIM) for line in wrapped(HINT, table.width))]
+    room -= len(hint)
+    needed = min(view.well, len(view.pairs) + 1, max(room // 3, FEW))  # by the others
+    if not kept[0] or len(failures) > room - needed:
+        failures = list(_reasons(view.reasons, table, pen, room - needed))
+    left = max(room - len(failures), FEW)
+    if not kept[1] or len(others) > left:
+        others = list(_pairs(view, table, pen, left))
+    yield pen(table.head(), DIM)
+    between = [""] if failures and others else []
+    yield from (*failures, *between, *others, *hint)
 
 
 def _failure(one: Entry, table: _Table, pen: Pen) -> Iterator[str]:
@@ -180,33 +176,39 @@ def _well(one: Entry, table: _Table, pen: Pen) -> str:
     return pen(table.row(one), TONES["warning"] if one.tone == "warning" else 0)
 
 
-def _groups(
-    groups: Sequence[Group], title: str, kind: str, table: _Table, pen: Pen, room: int
-) -> Iterator[str]:
-    """Associations that are summed, a line a group and one for each reason."""
-    yield pen(title, BOLD)
-    wide = len(f"{groups[0].count:,}")
-    left = room - 2
-    for number, one in enumerate(groups):
-        lines = list(_group(one, wide, table, pen))
-        if len(lines) > left and number:
-            hidden = sum(each.count for each in groups[number:])
-            more = count(len(groups) - number, f"more {kind}")
-            yield f"  … and {more}, {count(hidden, 'association')}"
-            return
-        left -= len(lines)
-        yield from lines
+def _reasons(reasons: Sequence[Reason], table: _Table, pen: Pen, room: int) -> Iterator[str]:
+    """Associations that failed, by the reason: how many, and as many of them as there is room."""
+    shown = reasons[: max(room // SHORTEST, 1)]
+    each = room // len(shown)
+    for one in shown:
+        said = " ".join(one.why)
+        why = list(_few_lines(f"{MARKS['error']} {one.count:,} × {said}", table.width - 2))
+        for number, line in enumerate(why):
+            yield pen(f"  {line}" if number else line, TONES["error"], BOLD)
+        examples = one.examples[: max(each - len(why) - 1, 1)]
+        yield from (pen(table.row(entry, mark=""), TONES["error"]) for entry in examples)
+        if one.count > len(examples):
+            yield pen(f"  … and {one.count - len(examples):,} more", TONES["error"])
+    if len(reasons) > len(shown):
+        hidden = sum(one.count for one in reasons[len(shown) :])
+        more = count(len(reasons) - len(shown), "more reason")
+        yield pen(f"… and {more}, {count(hidden, 'association')}", TONES["error"])
 
 
-def _group(one: Group, wide: int, table: _Table, pen: Pen) -> Iterator[str]:
-    ends = f"{one.requestor} → {one.acceptor}"
-    slowest = "" if one.slowest is None else f"slowest {duration(one.slowest)}"
-    first = f"first: {one.first}" if one.why else ""
-    facts = "  ".join(fact for fact in (one.done, slowest, first) if fact)
-    line = cut(f"  {one.count:>{wide},} × {ends:{table.ends}}  {facts}", table.width).rstrip()
-    tone = TONES["error"] if one.why else 0
-    yield pen(line, tone, BOLD if one.why else 0)
-    yield from (pen(line, tone) for line in table.why(one.why))
+def _pairs(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator[str]:
+    """Associations that did not fail, a line for each pair of applications."""
+    yield pen(f"{view.well:,} {'others ' if view.failed else ''}without failure:", BOLD)
+    shown = view.pairs if len(view.pairs) < room else view.pairs[: max(room - 2, 1)]
+    wide = len(f"{shown[0].count:,}")
+    ends = [f"{one.requestor} → {one.acceptor}" for one in shown]
+    for one, who in zip(shown, ends, strict=True):
+        slowest = "" if one.slowest is None else f"slowest {duration(one.slowest)}"
+        line = f"  {one.count:>{wide},} × {who:{max(map(len, ends))}}  {one.done}  {slowest}"
+        yield cut(line.rstrip(), table.width)
+    if len(shown) < len(view.pairs):
+        hidden = sum(one.count for one in view.pairs[len(shown) :])
+        more = count(len(view.pairs) - len(shown), "more pair")
+        yield f"  … and {more}, {count(hidden, 'association')}"
 
 
 # --- connections without an association -------------------------------------------------------

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dicomlab.model import Association, Finding, Message, Severity, printable
+from dicomlab.model import (
+    Association,
+    Finding,
+    Message,
+    MessageLine,
+    Severity,
+    message_lines,
+    printable,
+)
 from dicomlab.spec import names
 from dicomlab.spec.statuses import status_text
 from dicomlab.views.theme import Tone, hexadecimal
@@ -49,7 +57,7 @@ class Summary:
 def summary(association: Association) -> Summary:
     """What the association came to."""
     walk = _Walk(association)
-    for message in association.messages:
+    for message in message_lines(association.messages):
         walk.feed(message)
     fruitless = _fruitless(association)
     gravest = _gravest(association.findings)
@@ -71,12 +79,12 @@ def summary(association: Association) -> Summary:
     )
 
 
-def service(message: Message) -> str:
+def service(message: Message | MessageLine) -> str:
     """The service that a message belongs to: ``C-STORE``."""
     return message.type.removesuffix("-RQ").removesuffix("-RSP")
 
 
-def meaning_of(association: Association, message: Message) -> str:
+def meaning_of(association: Association, message: Message | MessageLine) -> str:
     """What the status of a message says in the answer of its service."""
     sop_class = message.sop_class
     if sop_class is None:
@@ -97,7 +105,7 @@ class _Walk:
         # what waits for an answer: its service, and since when (nanoseconds)
         self._open: dict[tuple[str, int, int | None], tuple[str, int | None]] = {}
 
-    def feed(self, message: Message) -> None:
+    def feed(self, message: MessageLine) -> None:
         """The next message."""
         name = service(message)
         if message.type.endswith("-RSP"):
@@ -108,7 +116,7 @@ class _Walk:
                 key = message.sender, message.context_id, message.message_id
                 self._open[key] = name, message.time
 
-    def _answered(self, message: Message, name: str) -> None:
+    def _answered(self, message: MessageLine, name: str) -> None:
         asker = "acceptor" if message.sender == "requestor" else "requestor"
         key = asker, message.context_id, message.responding_to
         since = self._open.pop(key, (name, None))[1]
@@ -165,7 +173,7 @@ def reasons(association: Association, found: Summary) -> Iterator[str]:
         many = f"{number:,} of {asked:,} {answer.service}" if asked > 1 else answer.service
         yield printable(f"{many} failed: {answer}.")
     if len(answers) > TOLD:
-        yield f"And {len(answers) - TOLD} more statuses of failure."
+        yield f"Other statuses of failure: {len(answers) - TOLD}."
     if found.gravest is not None:
         one = found.gravest
         yield printable(f"{one.severity}: {one.code}: {one.what}")

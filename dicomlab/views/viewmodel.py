@@ -25,7 +25,7 @@ from dicomlab.views.layout import (
     findings_of,
     rows,
 )
-from dicomlab.views.listing import Entry, Group, Listing, Stray, listing
+from dicomlab.views.listing import Entry, Listing, Pair, Reason, Stray, listing
 from dicomlab.views.sequence import End, Ladder, Step, ladder
 
 __all__ = [
@@ -37,10 +37,11 @@ __all__ = [
     "End",
     "Entry",
     "Findings",
-    "Group",
     "Ladder",
     "Line",
     "Listing",
+    "Pair",
+    "Reason",
     "Segment",
     "Step",
     "Stray",
