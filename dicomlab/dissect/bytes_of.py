@@ -58,7 +58,7 @@ class FileBytes:
 
     def pieces(self, wanted: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
         """The bytes of many, in one pass over the file: which one it is, and its next ones."""
-        waiting = sorted(enumerate(wanted), key=lambda one: one[1].place, reverse=True)
+        waiting = sorted(enumerate(wanted), key=lambda one: (one[1].place, one[0]), reverse=True)
         with self._file.opened_again() as file:
             reader = Reader(file, str(self._file))
             while waiting:

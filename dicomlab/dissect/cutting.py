@@ -16,7 +16,7 @@ from dicomlab.dissect.network import End, Network, glance, key
 from dicomlab.dissect.pcap import Copied, Copier, Reader
 from dicomlab.model import Association, Capture, CaptureError, Endpoint, printable
 
-WAITING = 1024  # packets that wait until the rest of a datagram has come
+WAITING = 1 << 15  # packets that wait until the rest of a datagram has come
 WAITING_BYTES = 1 << 23
 _BEYOND = 1 << 62  # every frame
 
@@ -158,7 +158,7 @@ class _Fragments(Network):
         return whole
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     packet: Copied
     wanted: bool
@@ -171,27 +171,32 @@ class _Line:
     def __init__(self) -> None:
         self._line: deque[_Waiting] = deque()
         self._bytes = 0
+        self._fragments: dict[bytes, list[_Waiting]] = {}  # by the datagram that they wait for
 
     def add(self, packet: Copied, wanted: bool, datagrams: list[_Datagram]) -> None:
         """The next packet, with the datagrams of which it is a fragment."""
-        waits_for = None
-        if datagrams:
-            (*_, (last, whole)) = datagrams
-            waits_for = None if whole else last
-            keys = {key for key, _ in datagrams}
-            for one in self._line:
-                if one.datagram in keys:
-                    one.wanted, one.datagram = wanted, waits_for
-        self._line.append(_Waiting(packet, wanted, waits_for))
+        together = [_Waiting(packet, wanted, None)]
+        self._line += together
         self._bytes += len(packet.data)
+        for datagram, whole in datagrams:
+            if not whole:
+                for one in together:
+                    one.datagram = datagram
+                self._fragments.setdefault(datagram, []).extend(together)
+                return
+            together += self._fragments.pop(datagram, [])
+        _know(together, wanted)
 
     def ready(self) -> Iterator[Copied]:
         """Those that are wanted, up to one that still waits; but not too many wait."""
         line = self._line
-        while line and (
-            line[0].datagram is None or len(line) > WAITING or self._bytes > WAITING_BYTES
-        ):
-            one = line.popleft()
+        while line:
+            one = line[0]
+            if one.datagram is not None:
+                if len(line) <= WAITING and self._bytes <= WAITING_BYTES:
+                    return
+                _know(self._fragments.pop(one.datagram), wanted=False)
+            line.popleft()
             self._bytes -= len(one.packet.data)
             if one.wanted:
                 yield one.packet
@@ -199,3 +204,8 @@ class _Line:
     def rest(self) -> Iterator[Copied]:
         """No more packets come."""
         return (one.packet for one in self._line if one.wanted)
+
+
+def _know(packets: Iterable[_Waiting], wanted: bool) -> None:
+    for one in packets:
+        one.wanted, one.datagram = wanted, None

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from dicomlab.dissect.agreement import ACCEPTED
 from dicomlab.dissect.bytes_of import Bytes, Wanted, Way
-from dicomlab.dissect.reading import MessageRow, PduRow
 from dicomlab.dissect.rows import Rows
+from dicomlab.dissect.talk import MessageRow, PduRow
 from dicomlab.model import (
     Association,
     Capture,

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomlab.dissect import tcp
+from dicomlab.dissect.connections import Connections, TcpConnection
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, Segment
-from dicomlab.dissect.tcp import Connections, Seen, TcpConnection
+from dicomlab.dissect.tcp import Seen
 
 CLIENT, SERVER = b"\x0a\0\0\1\xc0\0", b"\x0a\0\0\2\0\x68"
 
