@@ -337,6 +337,7 @@ class Field:
     rule: str = ""
     code: int | None = None  # item type or tag, where it has one
     secret: bool = False  # its value is masked in every view
+    cut: bool = False  # its last bytes are not there
 
     @property
     def raw(self) -> bytes:
@@ -596,7 +597,7 @@ class Message:
     findings: tuple[Finding, ...] = ()  # those that only the reassembled command set shows
     more: Mapping[str, Any] = field(default_factory=dict)  # further keys of the contract
     tree: Callable[[], Field] | None = field(default=None, compare=False)  # of the command set
-    data: DataSet | None = field(default=None, compare=False)  # in a capture
+    data: DataSet | None = field(default=None, compare=False, repr=False)  # in a capture
 
     @property
     def fields(self) -> tuple[Field, ...]:

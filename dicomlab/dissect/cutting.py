@@ -30,18 +30,22 @@ def save(
     which others are missing are left out. A file that is there is replaced, save the capture's
     own. CaptureError where that cannot be, or where the capture is no longer there.
     """
-    target = Path(path).resolve()
-    chosen = _Connections(associations)
+    target = Path(os.path.realpath(path))
     if capture.source is None:
-        raise CaptureError(
-            "This capture was not read from a file.", "record() the conversation, and cut that."
-        )
+        raise _no_file()
+    chosen = _Connections(associations)
     with capture.source.opened_again() as file:
         _check(file, target)
         name = "standard input" if capture.file == "-" else printable(Path(capture.file).name)
         comment = "\n".join((f"Cut by dicomlab out of {name}.", *capture.comments))
         with _replaced(target) as out:
             return _copy(_cut(Reader(file, name), chosen), Copier(out, comment))
+
+
+def _no_file() -> CaptureError:
+    return CaptureError(
+        "What was not read from a file has no packets.", "record() the conversation, and cut that."
+    )
 
 
 def _check(file: BinaryIO, target: Path) -> None:
@@ -64,8 +68,9 @@ def _replaced(target: Path) -> Iterator[BinaryIO]:
     """A file that takes its place when it is whole."""
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     try:
+        out = unfinished.open("xb")
         try:
-            with unfinished.open("xb") as out:
+            with out:
                 yield out
             unfinished.replace(target)
         finally:
@@ -95,7 +100,7 @@ class _Connections:
         self.last = 0
         for one in associations:
             if one.frames is None:
-                raise CaptureError("An association that was read from no file has no packets.")
+                raise _no_file()
             ends = _end(one.requestor), _end(one.acceptor)
             frames = self._frames.setdefault(key(*ends), [])
             frames.append(one.frames)

@@ -102,14 +102,16 @@ class CapturedDataSet:
                 "The message has no data set.", "Where it has one, dataset_bytes says its size."
             )
         place, first, last = _BEYOND, _BEYOND, 0
-        for row in self._pdus():
-            place, first, last = min(place, row.place), min(first, row.first), max(last, row.last)
+        for row in self._pdus(range(message.pdus[0], message.pdus[-1] + 1)):
+            if row.side == message.side:  # those between too: their packets may have come before
+                place, first = min(place, row.place), min(first, row.first)
+                last = max(last, row.last)
         way = self.origin.ways[message.side]
         return Wanted(way, message.start, message.stop, place, last - first)
 
     def sieve(self) -> Sieve:
         """Takes the bytes that are wanted, and gives those of the data set."""
-        return Sieve(_fragments(self.message, self._pdus()))
+        return Sieve(_fragments(self.message, self._pdus(indices(self.message.pdus))))
 
     def pieces(self) -> Iterator[bytes]:
         """Its bytes as they were on the wire."""
@@ -126,8 +128,8 @@ class CapturedDataSet:
         pieces, syntax = self.pieces(), self.transfer_syntax
         return _read(_inflated(pieces) if syntax in _DEFLATED else pieces, syntax)
 
-    def _pdus(self) -> Iterator[PduRow]:
-        return (PduRow._make(self.origin.pdus[index]) for index in indices(self.message.pdus))
+    def _pdus(self, wanted: Iterable[int]) -> Iterator[PduRow]:
+        return (PduRow._make(self.origin.pdus[index]) for index in wanted)
 
 
 _BEYOND = 1 << 62  # every place and frame

@@ -392,7 +392,7 @@ def fragments(data: bytes, ident: int, sizes: Random) -> list[tuple[int, int, by
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.integers(0, 1 << 32), st.binary(max_size=900), st.binary(max_size=900))
 def test_data_sets_of_two_contexts_take_turns(
