@@ -337,7 +337,9 @@ class _Conversation:
         end = self._first_ending()
         answered = any(row[1] != RQ for row in self.talk.pdus)
         awaited = _opposite(asked) if asked or not answered else None
-        if end is None or self._unseen() or (awaited and self._each("missing")[awaited]):
+        lost = any(one.ends_in_gap for one in self.connection.directions)
+        lost = lost or bool(awaited and self._each("missing")[awaited])
+        if end is None or self._unseen() or lost:
             return "capture-ends", None, None, None, None  # it may be among the missing bytes
         ended = "closed-without-release" if answered else "unanswered"
         return ended, self.sides[end.side], None, None, None

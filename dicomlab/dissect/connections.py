@@ -76,6 +76,10 @@ class Direction(Protocol):
     def early(self) -> int:
         """How many segments came before their turn."""
 
+    @property
+    def ends_in_gap(self) -> bool:
+        """Whether the last bytes are missing."""
+
 
 class InOrder(NamedTuple):
     """A direction of which every byte came once and in order."""
@@ -87,6 +91,7 @@ class InOrder(NamedTuple):
     missing: int = 0
     retransmitted: int = 0
     early: int = 0
+    ends_in_gap: bool = False
 
     @property
     def captured(self) -> int:
@@ -154,6 +159,8 @@ class _Long(TcpConnection):
         self.note(seen.time, seen.frame)
         stream = self.streams[side]
         stream.packets += 1
+        if segment.acknowledges is not None:
+            stream.acknowledges = segment.acknowledges
         if segment.flags & SYN:
             stream.synchronise(segment.sequence)
             self.asked = 1 - side if segment.flags & ACK else side
@@ -169,11 +176,13 @@ class _Long(TcpConnection):
         for stream in self.streams:
             if stream.interface is not None:
                 self.note(stream.interface.time(stream.ticks), stream.frame)
-            stream.finish()
+        for stream, other in zip(self.streams, self.streams[::-1], strict=True):
+            stream.finish(other)
 
 
-# a packet of a brief connection: side, sequence number, flags, data, frame, ticks, place
-_Packet = tuple[int, int, int, bytes, int, int, int]
+# a packet of a brief connection: side, sequence number, acknowledgement number, flags, data, frame,
+# ticks, place
+_Packet = tuple[int, int, int, int, bytes, int, int, int]
 Piece = tuple[int, int, bytes, Seen]  # side, offset, bytes, and the packet that carried them
 
 
@@ -211,16 +220,19 @@ class Brief:
         """The frame of its last packet."""
         return self.frame
 
-    def pieces(self, connection: TcpConnection) -> Iterator[Piece]:
+    def pieces(self, connection: TcpConnection) -> Iterator[Piece]:  # noqa: C901 - as Connections.read
         """All bytes, and at the end what is to be known of the connection itself.
 
         Raises OutOfOrder where that takes the long way.
         """
         begins: list[int | None] = [None, None]
         offsets = [0, 0]
+        acknowledged: list[int | None] = [None, None]  # of the other side, by the last packet
         finished = 0  # sides of which a FIN was seen: 1 and 2
         time = self.interface.time
-        for side, sequence, flags, data, frame, ticks, place in self.packets:
+        for side, sequence, expected, flags, data, frame, ticks, place in self.packets:
+            if flags & ACK:
+                acknowledged[side] = expected
             if flags & SYN:
                 if begins[side] is not None or data:
                     raise OutOfOrder
@@ -241,13 +253,24 @@ class Brief:
                     raise OutOfOrder
                 finished |= 1 + side
                 connection.end(side, "FIN", Seen(time(ticks), frame, place))
-        connection.first_frame, connection.last_frame = self.packets[0][4], self.frame
-        ticks_ = [self.ticks, *[packet[5] for packet in self.packets]]
+        for side, number in enumerate(acknowledged):
+            other = 1 - side
+            _expect_no_more(number, begins[other], offsets[other] + (finished >> other & 1))
+        connection.first_frame, connection.last_frame = self.packets[0][5], self.frame
+        ticks_ = [self.ticks, *[packet[6] for packet in self.packets]]
         connection.start_time, connection.stop_time = time(min(ticks_)), time(max(ticks_))
         connection.directions = (
             InOrder(offsets[0], begins[0], self.sides & 1),
             InOrder(offsets[1], begins[1], self.sides & 2),
         )
+
+
+def _expect_no_more(acknowledged: int | None, begins: int | None, offset: int) -> None:
+    """Raise OutOfOrder if more was received than the capture holds."""
+    if acknowledged is not None and begins is not None:
+        lacks = acknowledged - begins - offset & MODULO
+        if 0 < lacks < _HALF:
+            raise OutOfOrder
 
 
 class Connections:
@@ -295,7 +318,9 @@ class Connections:
                 current = interface
                 beginning, unpack, least, before_ip = lane(interface.link_type)
             if captured == size and size >= least:
-                begins, total, part, protocol, key, sequence, words, flags = unpack(buffer, at)
+                (
+                    begins, total, part, protocol, key, sequence, expected, words, flags,
+                ) = unpack(buffer, at)  # fmt: skip
                 if begins == beginning and protocol == 6 and not part & 0x3FFF:
                     header = 20 + (words >> 4 << 2)
                     length = total - header
@@ -317,6 +342,7 @@ class Connections:
                                 continue
                             if not stream.waiting:
                                 place = source.base + at - interface.header
+                                stream.acknowledges = expected
                                 seen = Seen(interface.time(ticks), frame, place)
                                 stream.follow(buffer[start : start + length], seen)
                                 continue
@@ -329,7 +355,7 @@ class Connections:
                                 continue
                             data = buffer[start : start + length]
                             place = source.base + at - interface.header
-                            packet = (side, sequence, flags, data, frame, ticks, place)
+                            packet = (side, sequence, expected, flags, data, frame, ticks, place)
                             brief.packets.append(packet)
                             brief.size += length
                             if flags & 5 or brief.size > BRIEF_BYTES or len(brief.packets) >= BRIEF:
@@ -337,7 +363,10 @@ class Connections:
                             continue
                         data = buffer[start : start + length]
                         place = source.base + at - interface.header
-                        usual = Segment(*_ends(key), sequence, flags, data, length, place)
+                        acknowledges = expected if flags & ACK else None
+                        usual = Segment(
+                            *_ends(key), sequence, flags, data, length, place, acknowledges
+                        )
                         self.segment(usual, Seen(interface.time(ticks), frame, place))
                         continue
             place = source.base + at - interface.header
@@ -369,7 +398,7 @@ class Connections:
         """What the requestor of each brief connection said first."""
         for one in self._open.values():
             if isinstance(one, Brief):
-                yield next((packet[3] for packet in one.packets if packet[3]), b"")
+                yield next((packet[4] for packet in one.packets if packet[4]), b"")
 
     # --- the long way -------------------------------------------------------------------------
 
@@ -435,7 +464,7 @@ class Connections:
 
     def _look_at(self, brief: Brief, packet: _Packet) -> None:
         """It has a packet that may end it, or make it long."""
-        flags = packet[2]
+        flags = packet[3]
         if len(brief.packets) >= BRIEF or brief.size > BRIEF_BYTES:
             self._lengthen(brief)
         elif flags & (FIN | RST) and not brief.over:
@@ -450,9 +479,10 @@ class Connections:
         connection = self._open_long(brief.number, brief.ends)
         time = brief.interface.time
         before: tuple[list[Segment], list[Segment]] = ([], [])
-        for side, sequence, flags, data, frame, ticks, place in brief.packets:
+        for side, sequence, expected, flags, data, frame, ticks, place in brief.packets:
             ends = connection.ends if side == 0 else connection.ends[::-1]
-            segment = Segment(*ends, sequence, flags, data, len(data), place)
+            acknowledges = expected if flags & ACK else None
+            segment = Segment(*ends, sequence, flags, data, len(data), place, acknowledges)
             seen = Seen(time(ticks), frame, place)
             self._segment(connection, side, segment, seen, before[side][::-1])
             before[side].append(segment)

@@ -45,6 +45,7 @@ class Segment(NamedTuple):
     data: bytes  # as much as was captured
     size: int  # bytes of data on the wire
     place: int = 0  # in the file, of the first packet that carried it
+    acknowledges: int | None = None  # the sequence number that is expected from the other end
 
 
 def endpoint(end: End) -> Endpoint:
@@ -56,8 +57,9 @@ def endpoint(end: End) -> Endpoint:
 
 
 # Ethernet, IPv4 and TCP as nearly all packets have them: what they begin with up to the first byte
-# of the IP header, total length, fragment, protocol, both ends, sequence number, data offset, flags
-_USUAL = "xH2xHxB2x12sI4xBB"
+# of the IP header, total length, fragment, protocol, both ends, sequence number, acknowledgement
+# number, data offset, flags
+_USUAL = "xH2xHxB2x12sIIBB"
 _NEVER = 1 << 62
 Lane = tuple[bytes, Callable[[Buffer, int], tuple[Any, ...]], int, int]
 
@@ -102,7 +104,7 @@ def glance(link_type: int, buffer: Buffer, at: int, captured: int, size: int) ->
     beginning, unpack, least, before_ip = lane(link_type)
     if captured != size or size < least:
         return None
-    begins, total, part, protocol, key, sequence, words, flags = unpack(buffer, at)
+    begins, total, part, protocol, key, sequence, _, words, flags = unpack(buffer, at)
     header = 20 + (words >> 4 << 2)
     usual = begins == beginning and protocol == _TCP and not part & 0x3FFF and header >= 40
     if not usual or total < header or total + before_ip > size:
@@ -312,7 +314,7 @@ def _tcp(part: _Part, addresses: bytes) -> Segment | None:
         return None
     half = len(addresses) // 2
     ports = part.data[part.at : part.at + 4]
-    sequence, flags = part.number(4, 4), part.number(13, 1)
+    sequence, acknowledged, flags = part.number(4, 4), part.number(8, 4), part.number(13, 1)
     part.skip(header)
     return Segment(
         addresses[:half] + ports[:2],
@@ -322,4 +324,5 @@ def _tcp(part: _Part, addresses: bytes) -> Segment | None:
         part.rest(),
         part.wire,
         part.place,
+        acknowledged if flags & ACK else None,
     )

@@ -174,6 +174,7 @@ class PduReader:
         if self._mode == _DATA_SET:
             self._lack(min(stop, self._goal) - at)
         if self._mode != _DATA_SET or stop > self._goal:
+            self._break_messages()
             self._held_to_pieces()
             self._expect(_REST, self._stop)
             self._keeps = False
@@ -496,8 +497,14 @@ class PduReader:
         else:
             self._mode = _UNREADABLE
 
+    def _break_messages(self) -> None:
+        """Fragments of messages under way may be among the missing bytes."""
+        for begun in self._fragments.begun.values():
+            begun.whole = False
+
     def _lose(self, offset: int) -> None:
         """The byte at ``offset`` may be anything."""
+        self._break_messages()
         self._hole = True
         self._cut()
         self._clear(offset)

@@ -16,7 +16,7 @@ from dicomlab.dissect.pcap import Interface
 
 NUMBERS = 1 << 32  # TCP's sequence numbers
 MODULO = NUMBERS - 1
-WAITING_SEGMENTS = 256
+WAITING_SEGMENTS = 4096
 WAITING_BYTES = 1 << 22
 ALL_WAITING_BYTES = 1 << 25  # of all directions together
 FIRST_SEGMENTS = 64  # without a SYN: so many may come out of order at the beginning
@@ -71,10 +71,12 @@ class Stream:
         "_end",
         "_first",
         "_goal",
+        "_lost_up_to",
         "_receiver",
         "_room",
         "_waiting_at",
         "_waiting_bytes",
+        "acknowledges",
         "begins",
         "early",
         "frame",
@@ -109,6 +111,8 @@ class Stream:
         self._waiting_bytes = 0
         self._first: list[tuple[Segment, Seen]] = []  # before the beginning is known
         self._end: int | None = None  # the offset of the FIN
+        self._lost_up_to = -1  # the offset behind the last gap
+        self.acknowledges: int | None = None  # of the other direction, in the last packet
 
     @property
     def offset(self) -> int:
@@ -180,13 +184,31 @@ class Stream:
         if self.waiting:
             self._release()
 
-    def finish(self) -> None:
-        """No more segments come: what waits is handed on, with gaps where bytes are missing."""
+    @property
+    def ends_in_gap(self) -> bool:
+        """Whether the last bytes are missing."""
+        return self._lost_up_to == self.offset
+
+    @property
+    def finished(self) -> bool:
+        """Whether its FIN was seen."""
+        return self._end is not None
+
+    def finish(self, other: Stream) -> None:
+        """No more segments come: what waits is handed on, with gaps where bytes are missing.
+
+        What the ``other`` direction has acknowledged was there.
+        """
         self._begin_without_syn()
         while self.waiting:
             self._give_up()
-        if self._end is not None and self._end > self.offset:
-            self._gap(self._end - self.offset)
+        end = self.offset if self._end is None else self._end
+        if other.acknowledges is not None and self.begins is not None and self._end is None:
+            behind = self._place(other.acknowledges)
+            if behind > end:  # a FIN that was not seen counts too, where the other end has sent one
+                end = max(behind - (behind - end == 1 or other.finished), end)
+        if end > self.offset:
+            self._gap(end - self.offset)
 
     def _move(self, offset: int, quick: int = 0) -> None:
         """The next byte is that at ``offset``; ``quick`` from there on need not be looked at."""
@@ -238,6 +260,7 @@ class Stream:
     def _gap(self, size: int) -> None:
         offset = self.offset
         self.missing += size
+        self._lost_up_to = offset + size
         self._receiver.gap(offset, size)
         self._move(offset + size)
 

@@ -17,7 +17,15 @@ from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, 
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
 from dicomlab.protocol.leaves import Bytes, alike, blame, finding
 from dicomlab.spec.kinds import BYTES
-from dicomlab.spec.pdu import ITEM_LAYOUTS, ITEMS, P_DATA_TF, PDUS, SECRET_ITEMS, UNKNOWN_ITEM
+from dicomlab.spec.pdu import (
+    ITEM_LAYOUTS,
+    ITEMS,
+    P_DATA_TF,
+    PDUS,
+    SECRET_ITEMS,
+    UNKNOWN_ITEM,
+    USER_INFORMATION_RQ,
+)
 
 __all__ = [
     "PDU_HEADER",
@@ -314,10 +322,23 @@ class _Structure:
 
 
 def as_part(field: Field) -> Part:
-    """A structure of the tree as values and parts."""
-    values = {one.name: one.value for one in reversed(field.children) if not one.children}
-    parts = tuple(as_part(one) for one in field.children if one.children)
-    return Part(field.name, field.code, values, parts)
+    """A structure of the tree as values and parts; what is cut off says nothing, and is omitted."""
+    leaves = [one for one in field.children if not one.children]
+    values = {one.name: one.value for one in reversed(leaves) if not one.cut}
+    inside = [one for one in field.children if one.children]
+    whole = [as_part(one) for one in inside if _is_whole(one) or _holds(one)]
+    return Part(field.name, field.code, values, tuple(whole))
+
+
+def _is_whole(item: Field) -> bool:
+    """Whether all bytes of an item are there, as its length says."""
+    length = next((one.value for one in item.children if one.name == "Item-length"), None)
+    return length is None or item.stop - item.start >= ITEM_HEADER + length
+
+
+def _holds(item: Field) -> bool:
+    """Whether an item only holds others, which stand for themselves."""
+    return item.name == USER_INFORMATION_RQ.name
 
 
 def _place(fields: Sequence[Field], row: str | None) -> Span | None:

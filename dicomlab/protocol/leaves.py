@@ -43,6 +43,7 @@ def alike(field: Field, name: str, code: int | None, findings: tuple[Finding, ..
         field.rule,
         code,
         field.secret,
+        field.cut,
     )
 
 
@@ -92,7 +93,7 @@ class Bytes:
         if row.kind.size is not None:  # too few bytes for a value: nobody shall take it for one
             untested = replace(untested, kind=BYTES, name=f"{row.name} (cut)")
         field = self.leaf(untested, clause, at, end, {})
-        return replace(field, text=f"{field.text} (cut)")
+        return replace(field, text=f"{field.text} (cut)", cut=True)
 
     def opaque(self, name: str, at: int, end: int, *found: Finding, secret: bool = False) -> Field:
         """Bytes that no row describes, as one leaf."""
