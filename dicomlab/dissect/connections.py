@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 from dicomlab.dissect.network import ACK, FIN, RST, SYN, End, Network, Segment, lane
+from dicomlab.dissect.network import key as key_of
 from dicomlab.dissect.pcap import Interface, Reader, Record
 from dicomlab.dissect.tcp import MODULO, NUMBERS, Receiver, Room, Seen, Stream
 
@@ -376,7 +377,7 @@ class Connections:
 
     def segment(self, segment: Segment, seen: Seen) -> None:
         """The next segment of the capture, by the long way."""
-        key = _key(segment.source, segment.target)
+        key = key_of(segment.source, segment.target)
         if key in self._briefs:
             self._lengthen(self._briefs[key])
         known = self._known.get(key)
@@ -413,7 +414,7 @@ class Connections:
         receivers = self._opened(TcpConnection(number, ends))
         connection = _Long(number, ends, receivers, self._room)
         self._open[number] = connection
-        for side, key in enumerate((_key(*ends), _key(*ends[::-1]))):
+        for side, key in enumerate((key_of(*ends), key_of(*ends[::-1]))):
             self._known[key] = (connection, side)
             self._streams[key] = connection.streams[side]
         return connection
@@ -527,7 +528,7 @@ class Connections:
         del self._open[connection.number]
         if connection.over:
             self._ended.remove(connection)
-        for key in (_key(*connection.ends), _key(*connection.ends[::-1])):
+        for key in (key_of(*connection.ends), key_of(*connection.ends[::-1])):
             if isinstance(connection, Brief):
                 self._briefs.pop(key, None)
             else:
@@ -548,11 +549,6 @@ def _differs(segment: Segment, earlier: Iterable[Segment]) -> bool:
         if left <= 0:
             break
     return False
-
-
-def _key(source: End, target: End) -> bytes:
-    """Both ends as they stand in the headers: the addresses first, then the ports."""
-    return source[:-2] + target[:-2] + source[-2:] + target[-2:]
 
 
 def _ends(key: bytes) -> tuple[End, End]:
