@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dicomlab.net.log import LogEntry
     from dicomlab.net.scp import EchoSCP
 
-DONE, BAD_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130  # exit status
+DONE, BAD_ANSWER, WRONG_USE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130  # exit status
 TICK = 0.1  # seconds between two looks at what is new
 LAST_LINES = 100  # of what a server saw, once it is to end
 LONGEST_INPUT = 1 << 20  # bytes that `decode` and `draw` take
@@ -367,6 +367,8 @@ def main() -> None:
         status = _said(f"{error.filename or 'the machine'}: {error.strerror or error}")
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a traceback helps nobody who did not write it
+        status = _said(_confession(error), FAULT)
     _let_go()
     sys.exit(status)
 
@@ -389,6 +391,17 @@ def _run(words: list[str]) -> int:
 def _said(why: str, status: int = WRONG_USE) -> int:
     print(f"dicomlab: {printable(why)}", file=sys.stderr)
     return status
+
+
+def _confession(error: Exception) -> str:
+    """What went wrong where it must not; a line that is worth a report."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    what = f"{type(error).__name__}: {error}"
+    if place is not None:
+        what += f", {Path(place.tb_frame.f_code.co_filename).name} line {place.tb_lineno}"
+    return f"a fault of dicomlab itself ({what}). Please report it."
 
 
 def _let_go() -> None:

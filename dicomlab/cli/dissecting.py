@@ -58,7 +58,7 @@ class Wish:
             from dicomlab.views.agreement import agreement
 
             association = _only(chosen)
-            yield agreement(association)
+            yield agreement(association, everything=self.everything)
             yield association
         else:
             from dicomlab.views.listing import listing

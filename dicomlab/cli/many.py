@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, Self
 
 from dicomlab.cli.dissecting import INTERRUPTED, UNREADABLE, Wish
 from dicomlab.cli.watching import STOPPED, Line
@@ -20,6 +20,7 @@ from dicomlab.dissect.associations import Progress
 from dicomlab.dissect.many import Batch, found_in, in_order
 from dicomlab.model import CaptureError, DicomlabError, printable
 
+GRACE = 2  # seconds that a process has to stop
 ENDED = "A process that dissected a capture was ended by the machine, perhaps for want of memory."
 
 
@@ -33,41 +34,26 @@ class Told(NamedTuple):
 
 def tell_many(files: Sequence[str], wish: Wish) -> int:
     """Dissect the files on all cores, and tell of each in their order; gives the exit status."""
-    stop = _Stop()
     begin, between, end = ("[", ",\n", "]\n") if wish.as_json else ("", "\n", "")
     told = status = 0
     sys.stdout.write(begin)
-    for number, one in enumerate(_all(stop.until(files), len(files), wish), 1):
-        stop.line.wipe()
-        if one.text is None:
-            print(f"dicomlab: {one.error}", file=sys.stderr)
-        else:
-            sys.stdout.write(between if told else "")
-            _copy(one.text)
-            told += 1
-        status = max(status, one.status)
-        if stop.line.is_due():
-            stop.line.show(f"{number:,} of {len(files):,} files")
-    stop.line.wipe()
+    with _Stop() as stop:
+        for number, one in enumerate(_all(files, wish, stop), 1):
+            stop.line.wipe()
+            if one.text is None:
+                print(f"dicomlab: {one.error}", file=sys.stderr)
+            else:
+                sys.stdout.write(between if told else "")
+                _copy(one.text)
+                told += 1
+            status = max(status, one.status)
+            if stop.line.is_due():
+                stop.line.show(f"{number:,} of {len(files):,} files")
     sys.stdout.write(end)
     if stop.asked:
         print(f"dicomlab: {STOPPED}: this is what was found so far.", file=sys.stderr)
         return INTERRUPTED
     return status
-
-
-def _all(files: Iterator[str], number: int, wish: Wish) -> Iterator[Told]:
-    """What there is to say of each file, in their order."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with (
-        tempfile.TemporaryDirectory(prefix="dicomlab-") as folder,
-        ProcessPoolExecutor(min(number, cores or 1), initializer=_hear_ctrl_c) as pool,
-    ):
-        tell: Any = partial(_told, wish, folder)  # gives Told where others give captures
-        try:
-            yield from cast(Iterator[Told], in_order(files, pool, tell))
-        except BrokenProcessPool:
-            raise DicomlabError(ENDED, "Give fewer files at once.") from None
 
 
 class _Stop:
@@ -76,7 +62,14 @@ class _Stop:
     def __init__(self) -> None:
         self.asked = False
         self.line = Line()
-        signal.signal(signal.SIGINT, self._ask)
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self.line.wipe()
 
     def _ask(self, *_: object) -> None:
         if self.asked:
@@ -91,6 +84,20 @@ class _Stop:
             yield one
 
 
+def _all(files: Sequence[str], wish: Wish, stop: _Stop) -> Iterator[Told]:
+    """What there is to say of each file, in their order."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with (
+        tempfile.TemporaryDirectory(prefix="dicomlab-") as folder,
+        ProcessPoolExecutor(min(len(files), cores or 1), initializer=_serve) as pool,
+    ):
+        try:
+            yield from in_order(stop.until(files), pool, partial(_told, wish, folder))
+        except BrokenProcessPool:
+            if not stop.asked:
+                raise DicomlabError(ENDED, "Give fewer files at once.") from None
+
+
 def _copy(path: str) -> None:
     """Print what a file holds, which is not needed any more."""
     with Path(path).open(encoding="utf-8") as file:
@@ -103,8 +110,17 @@ def _copy(path: str) -> None:
 _interrupted: list[int] = []
 
 
-def _hear_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, lambda number, _: _interrupted.append(number))
+def _serve() -> None:
+    signal.signal(signal.SIGINT, _interrupt)
+    # what waited to be printed when this process was forked is the other's to print
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _interrupt(number: int, _: object) -> None:
+    """Stop soon; a process that waits for a pipe cannot, and ends."""
+    if not _interrupted and hasattr(signal, "alarm"):
+        signal.alarm(GRACE)
+    _interrupted.append(number)
 
 
 def _is_to_stop(_: Progress) -> bool:

@@ -57,9 +57,10 @@ class Watch:
         found = count(associations, "association")
         if not total or not done:
             return f"{self._name}: {_amount(done)}, {found}"
-        left = (monotonic() - self._begun) * max(total - done, 0) / done
+        seconds = (monotonic() - self._begun) * max(total - done, 0) / done
+        left = f"{seconds:.0f} s" if seconds < 59.5 else duration(round(seconds * 1e9))
         share = f"{_amount(done)} of {_amount(total)} ({done / total:.0%})"
-        return f"{self._name}: {share}, {found}, {duration(round(left * 1e9))} left"
+        return f"{self._name}: {share}, {found}, {left} left"
 
 
 class Line:
@@ -91,13 +92,13 @@ class Line:
 
 def _amount(size: int) -> str:
     """A number of bytes in the unit that suits it."""
-    if size < 1000:
-        return f"{size} B"
-    number, units = size / 1000, iter(("kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while number >= 999.5 and unit != "TB":
-        number, unit = number / 1000, next(units)
-    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
+    number = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, "TB"
+    digits = 0 if unit == "B" or number >= 99.95 else 1 if number >= 9.995 else 2
+    return f"{number:.{digits}f} {unit}"
 
 
 @contextmanager

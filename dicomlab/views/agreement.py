@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dicomlab.model import Association, PresentationContext, printable
+from dicomlab.model import Association, PresentationContext, message_lines, printable
 from dicomlab.spec import names
 from dicomlab.views import theme
 from dicomlab.views.listing import local
 from dicomlab.views.sequence import End, end_of
 from dicomlab.views.theme import Tone
+
+CONTEXTS = 12  # more than that are not all shown
+ITEMS = 4  # roles, and other items that there may be many of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,20 @@ class Agreement:
     acceptor: End
     facts: tuple[str, ...]
     contexts: tuple[Context, ...]
+    hidden: int  # contexts that were accepted, and no message used
     negotiation: tuple[tuple[str, str, str], ...]  # what, of the requestor, of the acceptor
 
 
-def agreement(association: Association) -> Agreement:
-    """What the applications agreed on."""
+def agreement(association: Association, *, everything: bool = False) -> Agreement:
+    """What the applications agreed on; where that is much, only what mattered, or everything."""
+    contexts = association.presentation_contexts
+    if len(contexts) > CONTEXTS and not everything:
+        used = {one.context_id for one in message_lines(association.messages)}
+        contexts = tuple(
+            one
+            for place, one in enumerate(contexts)
+            if one.id in used or one.result != 0 or place < CONTEXTS // 2
+        )
     requestor = end_of("requestor", association.calling_ae_title, str(association.requestor))
     acceptor = end_of("acceptor", association.called_ae_title, str(association.acceptor))
     return Agreement(
@@ -47,8 +59,9 @@ def agreement(association: Association) -> Agreement:
         requestor=requestor,
         acceptor=acceptor,
         facts=tuple(_facts(association)),
-        contexts=tuple(map(_context, association.presentation_contexts)),
-        negotiation=tuple(_negotiation(association)),
+        contexts=tuple(map(_context, contexts)),
+        hidden=len(association.presentation_contexts) - len(contexts),
+        negotiation=tuple(_negotiation(association, everything=everything)),
     )
 
 
@@ -96,13 +109,23 @@ def _name(uid: str | None) -> str:
 # --- what the User Information says ---------------------------------------------------------------
 
 
-def _negotiation(association: Association) -> Iterator[tuple[str, str, str]]:
-    """What each side says, those that neither does left out."""
+def _negotiation(association: Association, *, everything: bool) -> Iterator[tuple[str, str, str]]:
+    """What each side says, what neither does left out."""
     sides = [association.negotiation.get(side, {}) for side in ("requestor", "acceptor")]
     for what, key, said in _SAID:
-        both = [printable(said(each[key])) if each.get(key) is not None else "" for each in sides]
+        both = [_words(each.get(key), said, everything=everything) for each in sides]
         if any(both):
             yield what, both[0], both[1]
+
+
+def _words(value: Any, said: Callable[[Any], str], *, everything: bool) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, list) or said is _window:
+        return printable(said(value))
+    shown = value if everything else value[:ITEMS]
+    more = [f"and {len(value) - len(shown):,} more"] if len(value) > len(shown) else []
+    return printable("; ".join([*map(said, shown), *more]))
 
 
 def _length(value: int) -> str:
@@ -114,20 +137,17 @@ def _window(value: Any) -> str:
     return f"{invoked} invoked, {performed} performed"
 
 
-def _roles(value: Any) -> str:
-    return "; ".join(
-        f"{_name(one['sop_class'])}: "
-        + (" and ".join(role.upper() for role in ("scu", "scp") if one[role]) or "none")
-        for one in value
-    )
+def _role(one: Any) -> str:
+    roles = " and ".join(role.upper() for role in ("scu", "scp") if one[role])
+    return f"{_name(one['sop_class'])}: {roles or 'none'}"
 
 
-def _extended(value: Any) -> str:
-    return "; ".join(f"{_name(one['sop_class'])}: {one['info'] or 'nothing'}" for one in value)
+def _extended(one: Any) -> str:
+    return f"{_name(one['sop_class'])}: {one['info'] or 'nothing'}"
 
 
-def _common_extended(value: Any) -> str:
-    return "; ".join(f"{_name(one['sop_class'])}: {_name(one['service_class'])}" for one in value)
+def _common_extended(one: Any) -> str:
+    return f"{_name(one['sop_class'])}: {_name(one['service_class'])}"
 
 
 def _identity(value: Mapping[str, Any]) -> str:
@@ -140,7 +160,7 @@ _SAID: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("implementation", "implementation_version_name", str),
     ("implementation class", "implementation_class_uid", str),
     ("operations at once", "async_ops_window", _window),
-    ("roles of the requestor", "roles", _roles),
+    ("roles of the requestor", "roles", _role),
     ("extended negotiation", "sop_class_extended", _extended),
     ("common extended negotiation", "sop_class_common_extended", _common_extended),
     ("user identity", "user_identity", _identity),

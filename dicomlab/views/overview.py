@@ -13,7 +13,7 @@ STRAYS = 6  # lines of connections without an association
 AROUND = 5  # lines that are empty, or the names of columns, or the terminal's prompt
 LEAST = 10  # lines of associations, on however low a screen
 FEW = 4  # lines of those that did not fail
-SHORTEST = 4  # lines of a reason: itself, an example or two, and how many more
+SHORTEST = 3  # lines of a reason and an example
 WHY = 2  # lines of each reason
 DONE = 11  # characters that what was asked for has on a narrow screen
 SLOWEST = 9  # characters of a column
@@ -178,6 +178,7 @@ def _well(one: Entry, table: _Table, pen: Pen) -> str:
 
 def _reasons(reasons: Sequence[Reason], table: _Table, pen: Pen, room: int) -> Iterator[str]:
     """Associations that failed, by the reason: how many, and as many of them as there is room."""
+    room -= SHORTEST * len(reasons) > room  # for how many more there are
     shown = reasons[: max(room // SHORTEST, 1)]
     each = room // len(shown)
     for one in shown:
@@ -185,10 +186,8 @@ def _reasons(reasons: Sequence[Reason], table: _Table, pen: Pen, room: int) -> I
         why = list(_few_lines(f"{MARKS['error']} {one.count:,} × {said}", table.width - 2))
         for number, line in enumerate(why):
             yield pen(f"  {line}" if number else line, TONES["error"], BOLD)
-        examples = one.examples[: max(each - len(why) - 1, 1)]
+        examples = one.examples[: max(each - len(why), 1)]
         yield from (pen(table.row(entry, mark=""), TONES["error"]) for entry in examples)
-        if one.count > len(examples):
-            yield pen(f"  … and {one.count - len(examples):,} more", TONES["error"])
     if len(reasons) > len(shown):
         hidden = sum(one.count for one in reasons[len(shown) :])
         more = count(len(reasons) - len(shown), "more reason")

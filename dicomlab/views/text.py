@@ -259,6 +259,9 @@ def _agreement(view: Agreement, pen: Pen, width: int) -> Iterator[str]:
     if view.contexts:
         yield ""
         yield from _contexts(view.contexts, pen, width)
+    if view.hidden:
+        many = count(view.hidden, "more context")
+        yield f"     … and {many}, accepted and not used (--all shows them)"
     if view.negotiation:
         yield ""
         first = max(len(what) for what, _, _ in view.negotiation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from dicomlab.dissect.pcap import Writer
 from dicomlab.dissect.synth import TcpConversation

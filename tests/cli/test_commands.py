@@ -263,6 +263,16 @@ def test_wrong_use_ends_with_2_and_one_line(dicomlab: Run, words: str) -> None:
     assert is_one_line_without_traceback(ended.err)
 
 
+def test_a_fault_of_ours_is_told_in_a_line_too(
+    dicomlab: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicomlab.protocol.codec.decode", lambda _: 1 / 0)
+    ended = dicomlab("decode", RELEASE.hex())
+    assert ended.status == 70
+    assert is_one_line_without_traceback(ended.err)
+    assert "ZeroDivisionError" in ended.err
+
+
 def test_help_names_every_command(dicomlab: Run) -> None:
     asked, bare = dicomlab("--help"), dicomlab()
     assert (asked.status, bare.status) == (0, 2)
