@@ -10,7 +10,7 @@ from dicomlab.dissect.network import RST, End, Network, Segment, glance, key
 from dicomlab.dissect.pcap import Reader
 from dicomlab.dissect.tcp import Seen, Stream
 
-_LATE = 4096  # further packets in which missing bytes are looked for
+_LATE = 1 << 14  # further packets in which bytes are looked for: a datagram has so many fragments
 
 
 class Way(NamedTuple):

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Literal, NamedTuple, Protocol
 
-from dicomlab.dissect.network import ACK, FIN, RST, SYN, End, Network, Segment, lane
+from dicomlab.dissect.network import ACK, FIN, RST, SYN, End, Network, Segment, glance, lane
 from dicomlab.dissect.network import key as key_of
 from dicomlab.dissect.pcap import Interface, Reader, Record
 from dicomlab.dissect.tcp import MODULO, NUMBERS, Receiver, Room, Seen, Stream
 
 BRIEF = 32  # packets with data that a connection may have to be read at one go
 BRIEF_BYTES = 1 << 14  # of data in them
-LOOK_BACK = 1024  # packets in which the first copy of a retransmitted segment is looked for
+LOOK_BACK = 256  # packets in which the first copy of a retransmitted segment is looked for
+LOOKS = 1 << 19  # packets that are looked at for that in all
 COMPARED = 4096  # retransmitted segments of a direction that are compared with their first copy
 ENDED = 1024  # connections that are over, and may still get a late packet
 OPEN = 4096  # connections that are kept; beyond that, those that were silent longest are ended
@@ -153,7 +155,13 @@ class _Long(TcpConnection):
     @property
     def latest(self) -> int:
         """The frame of its last packet."""
-        return max(self.last_frame, *(one.frame for one in self.streams))
+        frames = [frame for one in self.streams for frame in (one.frame, one.idle_frame)]
+        return max(self.last_frame, *frames)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether anything was said."""
+        return any(one.offset for one in self.streams)
 
     def segment(self, side: int, segment: Segment, seen: Seen) -> None:
         """The next packet of the connection."""
@@ -165,6 +173,9 @@ class _Long(TcpConnection):
         if segment.flags & SYN:
             stream.synchronise(segment.sequence)
             self.asked = 1 - side if segment.flags & ACK else side
+            other = self.streams[1 - side]
+            if segment.acknowledges is not None and other.begins is None:  # of a SYN that was lost
+                other.synchronise((segment.acknowledges - 1) & MODULO)
         if segment.flags & RST:  # what a RST carries is a text for people, no part of the stream
             self.end(side, "RST", seen)
             return
@@ -177,6 +188,7 @@ class _Long(TcpConnection):
         for stream in self.streams:
             if stream.interface is not None:
                 self.note(stream.interface.time(stream.ticks), stream.frame)
+            self.note(None, stream.idle_frame)
         for stream, other in zip(self.streams, self.streams[::-1], strict=True):
             stream.finish(other)
 
@@ -220,6 +232,11 @@ class Brief:
     def latest(self) -> int:
         """The frame of its last packet."""
         return self.frame
+
+    @property
+    def has_data(self) -> bool:
+        """Whether anything was said."""
+        return self.size > 0
 
     def pieces(self, connection: TcpConnection) -> Iterator[Piece]:  # noqa: C901 - as Connections.read
         """All bytes, and at the end what is to be known of the connection itself.
@@ -299,6 +316,7 @@ class Connections:
         self._open: dict[int, _Long | Brief] = {}
         self._ended: deque[_Long | Brief] = deque()
         self._recent: deque[Record] = deque(maxlen=LOOK_BACK)
+        self._looks = LOOKS
         self._room = Room()
 
     def read(self, reader: Reader) -> None:  # noqa: C901 - a call for each packet would cost more
@@ -334,6 +352,9 @@ class Connections:
                             if flags & 0x12 == SYN:
                                 brief = self._begin_brief(key, sequence, interface)
                         elif sequence == stream.next and not flags & 7:
+                            if not length:
+                                stream.idle_frame = frame
+                                continue
                             stream.frame = frame
                             stream.ticks = ticks
                             stream.interface = interface
@@ -428,26 +449,34 @@ class Connections:
         earlier: Iterable[Segment] | None = None,
     ) -> None:
         """A segment of a connection; ``earlier`` are those before it, the last one first."""
-        was_over = connection.over
-        came_again = connection.streams[side].retransmitted
+        was_over, stream = connection.over, connection.streams[side]
+        came_again, offset = stream.retransmitted, stream.offset
         connection.segment(side, segment, seen)
-        if came_again < connection.streams[side].retransmitted <= COMPARED:
+        if came_again < stream.retransmitted <= COMPARED:
+            at = stream.at(segment)
+            known = min(segment.size, offset - at) if at < offset else segment.size
             earlier = self._before(segment) if earlier is None else earlier
-            if _differs(segment, earlier):
-                at = connection.streams[side].at(segment)
+            if _differs(segment, known, earlier):
                 connection.differing.append((side, at, at + segment.size, seen))
         if not was_over and connection.over:
             self._is_over(connection)
 
     def _before(self, segment: Segment) -> Iterator[Segment]:
         """The segments of the same direction in the last packets, the last one first."""
-        network = Network()
+        wanted = key_of(segment.source, segment.target)
         records = reversed(self._recent)
         next(records, None)  # the packet itself
-        for buffer, at, captured, size, _, interface in records:
-            packet = buffer[at : at + captured]
-            one = network.segment(interface.link_type, packet, size)
-            if one and one.source == segment.source and one.target == segment.target:
+        for buffer, at, captured, size, _, interface in islice(
+            records, min(LOOK_BACK, self._looks)
+        ):
+            self._looks -= 1
+            usual = glance(interface.link_type, buffer, at, captured, size)
+            if usual is not None:
+                if usual.key == wanted:
+                    yield usual.segment(buffer)
+                continue
+            one = Network().segment(interface.link_type, buffer[at : at + captured], size)
+            if one and key_of(one.source, one.target) == wanted:
                 yield one
 
     # --- brief connections --------------------------------------------------------------------
@@ -495,8 +524,11 @@ class Connections:
     # --- ending -------------------------------------------------------------------------------
 
     def _number(self) -> int:
-        if len(self._open) >= OPEN:  # the eighth part that was silent for the longest time ends
-            silent = sorted(self._open.values(), key=lambda one: one.latest)[: OPEN // 8]
+        if (
+            len(self._open) >= OPEN
+        ):  # the eighth part ends: first those without data, then the silent
+            by_use = sorted(self._open.values(), key=lambda one: (one.has_data, one.latest))
+            silent = by_use[: OPEN // 8]
             for one in silent:
                 self._close(one)
         self._count += 1
@@ -536,12 +568,12 @@ class Connections:
                 self._streams.pop(key, None)
 
 
-def _differs(segment: Segment, earlier: Iterable[Segment]) -> bool:
-    """Whether bytes of a segment that came again were others before."""
-    left = segment.size
+def _differs(segment: Segment, known: int, earlier: Iterable[Segment]) -> bool:
+    """Whether bytes of a segment were others before, of those ``known`` that came again."""
+    left = known
     for one in earlier:
         ahead = (one.sequence - segment.sequence + _HALF) % NUMBERS - _HALF
-        first, last = max(ahead, 0), min(ahead + len(one.data), len(segment.data))
+        first, last = max(ahead, 0), min(ahead + len(one.data), len(segment.data), known)
         if first < last:
             if one.data[first - ahead : last - ahead] != segment.data[first:last]:
                 return True

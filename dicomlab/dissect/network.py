@@ -154,12 +154,15 @@ class _Datagram:
     """An IP datagram of which fragments have come."""
 
     place: int  # of the first one
-    pieces: dict[int, bytes] = field(default_factory=dict)  # by offset
+    pieces: dict[int, bytes] = field(default_factory=dict)  # by offset, in the order they came
     there: int = 0
     size: int | None = None  # known from the last fragment
 
     def add(self, offset: int, piece: bytes, last: bool) -> bytes | None:
         """The whole datagram, once all of it is there."""
+        before = self.pieces.get(offset)
+        if before is not None and before != piece:
+            self._begin_anew(offset)
         if offset not in self.pieces and self.there + len(piece) <= _LARGEST_DATAGRAM:
             self.pieces[offset] = piece
             self.there += len(piece)
@@ -173,6 +176,14 @@ class _Datagram:
                 return None
             whole += self.pieces[at][len(whole) - at :]
         return bytes(whole[: self.size])
+
+    def _begin_anew(self, offset: int) -> None:
+        """Other bytes at the same place: the number is used again, and what came up to there is old."""
+        for one in list(self.pieces):
+            self.there -= len(self.pieces.pop(one))
+            if one == offset:
+                break
+        self.size = None
 
 
 class Network:

@@ -108,7 +108,8 @@ class PduReader:
             return 0 if self._keeps else self._goal - at - len(chunk) - 1
         if here < len(chunk):
             self._pass_over(at + here, chunk[here:] if here else chunk, seen)
-        return _FOREVER if self._mode == _FOREIGN else 0
+        told_apart = self._mode == _FOREIGN and len(self.beginning) >= BEGINNING
+        return _FOREVER if told_apart else 0
 
     def _small_pdus(self, at: int, chunk: bytes, seen: Seen) -> tuple[int, bytes, int]:
         """Take whole PDUs, and keep the beginning of a small one until it is whole.
@@ -384,6 +385,7 @@ class PduReader:
             begun.carried(index)
             begun.stop, begun.time = self._stop if complete else self._there, self._time
             begun.whole = begun.whole and complete
+            begun.ended = begun.done
             ended = ended or begun.done
             if begun.done and begun.findings and not begun.in_one_piece:
                 self._show_message(begun)

@@ -293,4 +293,4 @@ def _codes(part: Part) -> tuple[int | None, int | None, int | None]:
 
 
 def _has_ended(one: Row | tuple[int, Begun, tuple[int, int]]) -> bool:
-    return not isinstance(one[1], Begun) or one[1].done
+    return not isinstance(one[1], Begun) or one[1].ended

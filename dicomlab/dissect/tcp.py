@@ -17,8 +17,9 @@ from dicomlab.dissect.pcap import Interface
 NUMBERS = 1 << 32  # TCP's sequence numbers
 MODULO = NUMBERS - 1
 WAITING_SEGMENTS = 4096
-WAITING_BYTES = 1 << 22
-ALL_WAITING_BYTES = 1 << 25  # of all directions together
+WAITING_BYTES = 1 << 22  # of memory
+WAITING_COST = 400  # bytes of memory that a segment takes beside its data
+ALL_WAITING_BYTES = 1 << 25  # of memory, in all directions together
 FIRST_SEGMENTS = 64  # without a SYN: so many may come out of order at the beginning
 FIRST_BYTES = 1 << 18
 _NOWHERE = 1 << 62  # behind every place of a file
@@ -74,12 +75,14 @@ class Stream:
         "_lost_up_to",
         "_receiver",
         "_room",
+        "_seen_at",
         "_waiting_at",
         "_waiting_bytes",
         "acknowledges",
         "begins",
         "early",
         "frame",
+        "idle_frame",
         "interface",
         "missing",
         "next",
@@ -103,13 +106,15 @@ class Stream:
         self.missing = 0
         self.retransmitted = 0  # segments that came again, wholly or in part
         self.early = 0  # segments that came before their turn
-        self.frame = 0  # of the last packet that was passed by
+        self.idle_frame = 0  # of the last packet without data that was passed by
+        self.frame = 0  # of the last one with data
         self.ticks = 0
         self.interface: Interface | None = None
         self.waiting: list[_Waiting] = []  # segments that came before their turn
         self._waiting_at: dict[int, int] = {}  # offset → size of those that wait
         self._waiting_bytes = 0
         self._first: list[tuple[Segment, Seen]] = []  # before the beginning is known
+        self._seen_at: int | None = None  # the sequence number of a first packet without data
         self._end: int | None = None  # the offset of the FIN
         self._lost_up_to = -1  # the offset behind the last gap
         self.acknowledges: int | None = None  # of the other direction, in the last packet
@@ -164,8 +169,10 @@ class Stream:
     def segment(self, segment: Segment, seen: Seen) -> None:
         """A segment of this direction, in the order of the capture."""
         if self.begins is None:
-            if segment.size:
+            if segment.size or segment.flags & FIN:
                 self._first.append((segment, seen))
+            elif self._seen_at is None:
+                self._seen_at = segment.sequence
             waiting = sum(one.size for one, _ in self._first)
             if len(self._first) >= FIRST_SEGMENTS or waiting > FIRST_BYTES:
                 self._begin_without_syn()
@@ -228,15 +235,13 @@ class Stream:
             self.segment(segment, seen)
 
     def _begin_without_syn(self) -> None:
-        if self._first:
-            start = self._first[0][0].sequence
-            half = NUMBERS // 2
-            self._begin(
-                min(
-                    (one.sequence for one, _ in self._first),
-                    key=lambda sequence: (sequence - start + half) % NUMBERS,
-                )
-            )
+        """Begin with what was seen first, in the order of the sequence numbers."""
+        seen = [one.sequence for one, _ in self._first]
+        if self._seen_at is not None:
+            seen.append(self._seen_at)
+        if seen:
+            start, half = seen[0], NUMBERS // 2
+            self._begin(min(seen, key=lambda sequence: (sequence - start + half) % NUMBERS))
 
     def _place(self, sequence: int) -> int:
         """The offset of a sequence number: the one nearest to the next byte."""
@@ -272,7 +277,7 @@ class Stream:
         self._waiting_at[at] = segment.size
         heapq.heappush(self.waiting, _Waiting(at, seen.frame, segment.data, segment.size, seen))
         self._move(self.offset)
-        self._count(len(segment.data))
+        self._count(len(segment.data) + WAITING_COST)
         while self.waiting and (
             len(self.waiting) > WAITING_SEGMENTS
             or self._waiting_bytes > WAITING_BYTES
@@ -288,7 +293,7 @@ class Stream:
         while self.waiting and self.waiting[0].at <= self.offset:
             one = heapq.heappop(self.waiting)
             self._waiting_at.pop(one.at, None)
-            self._count(-len(one.data))
+            self._count(-len(one.data) - WAITING_COST)
             self._take(one.at, one.data, one.size, one.seen)
 
     def _give_up(self) -> None:

@@ -15,6 +15,7 @@ from dicomlab.dissect.talk import MessageRow, PduRow
 from dicomlab.model import (
     Association,
     AssociationLine,
+    CaptureError,
     Connection,
     Endpoint,
     Field,
@@ -261,6 +262,11 @@ class _Tree:
         one = PduRow._make(self.row)
         packets = one.last - one.first
         data = self.source.read(self.way, one.start, one.stop, one.place, packets)
+        if len(data) < one.stop - one.start:
+            raise CaptureError(
+                f"The bytes of this {_NAMES[one.code] or 'run'} are no longer where they were.",
+                "The capture file must stay as it was while its PDUs are looked at.",
+            )
         return Decoder(one.begun).decode(data, start=one.start)[0].root
 
 

@@ -34,7 +34,8 @@ class Begun:
     values: Mapping[int, Any] = field(default_factory=dict)  # its elements, by tag
     findings: tuple[Finding, ...] = ()  # what they show
     dataset_bytes: int | None = None
-    done: bool = False  # the last fragment has come
+    done: bool = False  # the last fragment has begun
+    ended: bool = False  # the PDU that carries the last fragment has come
     whole: bool = True  # no byte of it is missing
 
     @property
