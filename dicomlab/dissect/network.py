@@ -178,7 +178,7 @@ class _Datagram:
         return bytes(whole[: self.size])
 
     def _begin_anew(self, offset: int) -> None:
-        """Other bytes at the same place: the number is used again, and what came up to there is old."""
+        """Other bytes at the same place: the number is used again, and what came before is old."""
         for one in list(self.pieces):
             self.there -= len(self.pieces.pop(one))
             if one == offset:
