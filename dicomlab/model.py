@@ -21,7 +21,6 @@ from typing import (
     Protocol,
     Self,
     TypeVar,
-    runtime_checkable,
 )
 
 if TYPE_CHECKING:
@@ -771,29 +770,26 @@ class AssociationLine(NamedTuple):
     out_of_order_segments: Mapping[Side, int]
 
 
-@runtime_checkable
-class HasLines(Protocol):
-    """A sequence of values that has them as lines too."""
-
-    def lines(self) -> Iterable[Any]:
-        """The same values as lines."""
+# A sequence that has its values as lines too says so by a method ``lines``. It is asked for by name:
+# to ask isinstance() of a Protocol costs more than to make the lines of a short association.
 
 
 def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:
     """The PDUs as lines."""
-    return pdus.lines() if isinstance(pdus, HasLines) else map(_pdu_line, pdus)
+    lines: Callable[[], Iterable[PduLine]] | None = getattr(pdus, "lines", None)
+    return lines() if lines is not None else map(_pdu_line, pdus)
 
 
 def message_lines(messages: Sequence[Message]) -> Iterable[MessageLine]:
     """The messages as lines."""
-    return messages.lines() if isinstance(messages, HasLines) else map(_message_line, messages)
+    lines: Callable[[], Iterable[MessageLine]] | None = getattr(messages, "lines", None)
+    return lines() if lines is not None else map(_message_line, messages)
 
 
 def association_lines(associations: Sequence[Association]) -> Iterable[AssociationLine]:
     """The associations as lines."""
-    if isinstance(associations, HasLines):
-        return associations.lines()
-    return map(_association_line, associations)
+    lines: Callable[[], Iterable[AssociationLine]] | None = getattr(associations, "lines", None)
+    return lines() if lines is not None else map(_association_line, associations)
 
 
 def _pdu_line(one: Pdu) -> PduLine:
