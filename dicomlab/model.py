@@ -770,8 +770,8 @@ class AssociationLine(NamedTuple):
     out_of_order_segments: Mapping[Side, int]
 
 
-# A sequence that has its values as lines too says so by a method ``lines``. It is asked for by name:
-# to ask isinstance() of a Protocol costs more than to make the lines of a short association.
+# A sequence that has its values as lines too has a method ``lines``. It is asked for by name: to
+# ask isinstance() of a Protocol costs more than to make the lines of a short association.
 
 
 def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:

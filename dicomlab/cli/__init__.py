@@ -13,9 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from dicomlab.model import DicomlabError, Drawn, Ended, PeerError, Severity, printable
+from dicomlab.cli.arguments import ARGUMENTS, EPILOGS
+from dicomlab.model import DicomlabError, Drawn, PeerError, Severity, printable
 
 if TYPE_CHECKING:
     from threading import Event
@@ -191,134 +192,12 @@ def doctor(as_json: bool) -> int | None:
     return None if report.ok else BAD_ANSWER
 
 
-# --- what they take ---------------------------------------------------------------------------
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    run.__name__: run for run in (demo, lab, echo, scp, record, decode, draw, dissect, doctor)
+}
 
 
-def _port(words: str) -> int:
-    """A TCP port as somebody types it."""
-    if words.isdecimal() and int(words) <= 65535:
-        return int(words)
-    raise argparse.ArgumentTypeError(f"{words!r} is no port: those are 0 to 65535")
-
-
-def _count(words: str) -> int:
-    """A number that counts from 0."""
-    if words.isdecimal():
-        return int(words)
-    raise argparse.ArgumentTypeError(f"{words!r} is no number")
-
-
-def _seconds(words: str) -> float:
-    """A time-out as somebody types it."""
-    try:
-        number = float(words)
-    except ValueError:
-        number = 0
-    if 0 < number < 1e6:
-        return number
-    raise argparse.ArgumentTypeError(f"{words!r} is no number of seconds")
-
-
-Argument = tuple[str, dict[str, Any]]  # as argparse takes it
-
-
-def _argument(name: str, says: str, **options: Any) -> Argument:
-    return name, {"help": says, **options}
-
-
-def _out(default: str) -> Argument:
-    return _argument("--out", "Where the files go.", type=Path, default=Path(default))
-
-
-HOST = _argument("host", "Name or address of the DICOM application.")
-PORT = _argument("port", "Its TCP port; often 104 or 11112.", type=_port)
-FILE = _argument("file", "A pcap or pcapng file.", type=Path)
-BYTES = _argument(
-    "source", "Bytes in hex, a file of bytes or hex, or - (stdin).", nargs="+", metavar="HEX|FILE|-"
-)
-AS_JSON = _argument(
-    "--json", "One JSON document instead of text.", dest="as_json", action="store_true"
-)
-METHOD = _argument(
-    "--method",
-    "How to record: live (tshark), through a relay, or what works here.",
-    choices=("auto", "live", "relay"),
-    default="auto",
-)
-FILTERS: tuple[tuple[str, str, str, tuple[str, ...] | None], ...] = (
-    ("--ae-title", "Those of this AE title, on either side; * and ? are wildcards.", "TITLE", None),
-    ("--address", "Those with this end: an IP address, or with its port.", "IP[:PORT]", None),
-    ("--outcome", "Those that ended so.", "WORD", get_args(Ended)),
-    ("--message", "Those with such a message: C-STORE, C-ECHO-RSP.", "NAME", None),
-)  # given several times, any of them will do
-COMMANDS: dict[Callable[..., int | None], tuple[Argument, ...]] = {
-    demo: (
-        _out("demo-out"),
-        _argument(
-            "--peer", "Whose server answers.", choices=("dicomlab", "pynetdicom"),
-            default="dicomlab",
-        ),
-        METHOD,
-    ),
-    lab: (),  # what follows is given on to JupyterLab
-    echo: (
-        HOST,
-        PORT,
-        _argument("--called", "AE title of the application.", default="ANY-SCP", metavar="TITLE"),
-        _argument("--calling", "Our own AE title.", default="DICOMLAB", metavar="TITLE"),
-        _argument("--timeout", "Seconds for each step.", type=_seconds, default=10.0),
-        AS_JSON,
-    ),
-    scp: (
-        _argument("--ae-title", "The name that the server answers to.", default="ECHOSCP"),
-        _argument("--port", "TCP port; 0: any that is free.", type=_port, default=11112),
-        _argument("--host", "Address to listen at.", default="127.0.0.1"),
-        _argument(
-            "--allow", "A calling AE title to accept; once for each.", action="append",
-            metavar="TITLE",
-        ),
-        _argument("--only-called", "Reject whoever calls another AE title.", action="store_true"),
-    ),
-    record: (HOST, PORT, FILE, METHOD),
-    decode: (BYTES,),
-    draw: (
-        BYTES,
-        _out("drawing.png"),
-        _argument(
-            "--theme", "Light or dark paper.", choices=("light", "dark"), default="light"
-        ),
-    ),
-    dissect: (
-        _argument(
-            "files", "pcap or pcapng, also gzipped; - is the standard input. Several are read on "
-            "all cores.", nargs="+", metavar="FILE",
-        ),
-        _argument(
-            "--json", "One JSON document; of several files, an array of them.", dest="as_json",
-            action="store_true",
-        ),
-        _argument("--all", "Every association, not only what fits one screen.",
-                  dest="everything", action="store_true"),
-        _argument("--association", "What was agreed on connection N, and its sequence.",
-                  type=_count, metavar="N"),
-        _argument("--pdu", "The bytes of PDU N of that sequence.", type=_count, metavar="N"),
-        *(
-            _argument(name, says, action="append", default=[], metavar=metavar, choices=choices)
-            for name, says, metavar, choices in FILTERS
-        ),
-        _argument("--since", "Those under way at that moment, or begun later. ISO 8601; a time "
-                  "alone is one of the capture's first day.", metavar="TIME"),
-        _argument("--until", "Those begun by that moment, or on that day.", metavar="TIME"),
-        _argument("--failed", "Those that failed.", action="store_true"),
-        _argument("--save", "Write the packets of those chosen to a capture of their own.",
-                  type=Path, metavar="FILE"),
-        _argument("--export", "Write the data sets of those chosen as DICOM files.",
-                  type=Path, metavar="DIR"),
-        _argument("--fail-on", "End with status 1 if a finding is as grave as that.",
-                  choices=get_args(Severity)),
-    ),
-    doctor: (AS_JSON,),
-}  # fmt: skip
+# --- running them -----------------------------------------------------------------------------
 
 
 class _Parser(argparse.ArgumentParser):
@@ -334,19 +213,19 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
         prog="dicomlab", description="See what really happens when two DICOM applications talk."
     )
     commands = parser.add_subparsers(metavar="COMMAND", title="commands", required=True)
-    known = {run.__name__: run for run in COMMANDS}
-    for name, run in known.items():
-        if only in known and name != only:
+    for name, run in COMMANDS.items():
+        if only in COMMANDS and name != only:
             continue
         says = run.__doc__ or ""
-        command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
+        command = commands.add_parser(
+            name, help=says, description=says, epilog=EPILOGS.get(name), allow_abbrev=False
+        )
         command.set_defaults(run=run)
-        for argument, options in COMMANDS[run]:
-            command.add_argument(argument, **options)
+        for group, arguments in ARGUMENTS[name].items():
+            taker = command.add_argument_group(group) if group else command
+            for argument, options in arguments:
+                taker.add_argument(argument, **options)
     return parser
-
-
-# --- running them -----------------------------------------------------------------------------
 
 
 def main() -> None:

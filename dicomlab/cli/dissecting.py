@@ -84,6 +84,9 @@ class Wish:
 def run(files: Sequence[str], wish: Wish, save: Path | None, export: Path | None) -> int:
     """Dissect the files; gives the exit status."""
     gc.disable()  # reading makes many rows and no circles: looking for some costs a tenth
+    for file in files:
+        if Path(file).is_dir():
+            raise DicomlabError(f"{file} is a folder.", f"Give its files: {file}/*.pcapng")
     if wish.pdu is not None and wish.as_json:
         raise DicomlabError("--pdu shows bytes, and has no JSON.", "Take one of both.")
     if len(files) == 1:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -100,9 +101,22 @@ def _all(files: Sequence[str], wish: Wish, stop: _Stop) -> Iterator[Told]:
 
 def _copy(path: str) -> None:
     """Print what a file holds, which is not needed any more."""
-    with Path(path).open(encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file, _no_interrupt():
         shutil.copyfileobj(file, sys.stdout)
     Path(path).unlink()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits: Python loses bytes of a print that a signal finds waiting for a full pipe."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 # --- in a process of the pool ---------------------------------------------------------------------

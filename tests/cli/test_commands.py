@@ -17,6 +17,7 @@ import pytest
 
 import dicomlab as dl
 from dicomlab import cli, demo, slides
+from dicomlab.cli.arguments import ARGUMENTS
 from tests.cli.conftest import Run
 
 RELEASE = bytes(dl.build("A-RELEASE-RQ"))
@@ -277,7 +278,8 @@ def test_help_names_every_command(dicomlab: Run) -> None:
     asked, bare = dicomlab("--help"), dicomlab()
     assert (asked.status, bare.status) == (0, 2)
     assert asked.out == bare.out
-    assert all(f"\n    {run.__name__} " in asked.out for run in cli.COMMANDS)
+    assert all(f"\n    {name} " in asked.out for name in cli.COMMANDS)
+    assert set(cli.COMMANDS) == set(ARGUMENTS)
 
 
 def test_lab_gives_on_what_it_does_not_know(
@@ -329,7 +331,8 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
 def test_the_choices_are_those_of_the_rooms() -> None:
     choices = {
         name: options["choices"]
-        for arguments in cli.COMMANDS.values()
+        for groups in ARGUMENTS.values()
+        for arguments in groups.values()
         for name, options in arguments
         if "choices" in options
     }
