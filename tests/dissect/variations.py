@@ -495,7 +495,7 @@ def fragmented(size: int, order: str = "in order", numbers: int = 1 << 32) -> Ch
     """Datagrams become fragments; their IDs come again after so many."""
 
     def change(packets: Packets) -> Packets:
-        more = 16 if order == "overlapping" else 0
+        more = 8 if order == "overlapping" else 0
         groups: list[Packets] = []
         for number, one in enumerate(packets, 100):
             found = peeled(one)
