@@ -123,7 +123,7 @@ _STYLE = "".join(
         ".dicomlab table.dl-fields tbody th{white-space:normal!important;min-width:14em}",
         ".dicomlab table.dl-fields tbody td,.dicomlab table.dl-fields tbody th",
         "{border-top:1px solid var(--dl-line)}",
-        ".dicomlab table.dl-list tbody th{min-width:0!important}",
+        ".dicomlab table.dl-list tbody th,.dicomlab table.dl-notes tbody th{min-width:0!important}",
         ".dicomlab table.dl-list tbody td bdi{max-width:32em!important}",
         ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
         "{background:var(--dl-panel)}.dicomlab table.dl tr.dl-group th{font-weight:bold}",
@@ -279,13 +279,14 @@ def _ladder(view: Ladder) -> Iterator[str]:
     yield f'<table class="dl dl-ladder">{_caption(view.title, count(view.pdus, "PDU"))}'
     ends = "".join(map(_end, (view.requestor, view.acceptor)))
     yield (
-        '<thead><tr><th scope="col">time</th><th scope="col" style="text-align:right">state</th>'
+        '<thead><tr><th scope="col">PDU</th><th scope="col">time</th>'
+        '<th scope="col" style="text-align:right">state</th>'
         f'<th scope="col" class="dl-lane"><div class="dl-ends">{ends}</div></th>'
         '<th scope="col">state</th></tr></thead><tbody>'
     )
     yield from map(_step, view.steps)
     outcome = escape(f"{_SYMBOLS[view.tone]} {view.outcome}".strip())
-    yield f'</tbody><tfoot><tr><td colspan="4" class="dl-tone-{view.tone}">{outcome}</td></tr>'
+    yield f'</tbody><tfoot><tr><td colspan="5" class="dl-tone-{view.tone}">{outcome}</td></tr>'
     yield "</tfoot></table>"
     yield from _findings(view.findings)
 
@@ -307,7 +308,8 @@ def _step(step: Step) -> str:
     else:
         lane = _arrow(step) + details
     return (
-        f'<tr><td>{time}<br><span class="dl-quiet">{gap}</span></td>'
+        f'<tr><td class="dl-quiet dl-whole">{step.numbers}</td>'
+        f'<td>{time}<br><span class="dl-quiet">{gap}</span></td>'
         f'<td style="text-align:right">{_state(step.requestor)}</td>'
         f'<td class="dl-lane{broken}" style="text-align:center">{lane}</td>'
         f"<td>{_state(step.acceptor)}</td></tr>"
@@ -470,7 +472,7 @@ def _strays(view: Listing) -> Iterator[str]:
 def _findings(view: Findings) -> Iterator[str]:
     if not view.notes:
         return
-    yield '<table class="dl dl-fields"><caption>Findings</caption>'
+    yield '<table class="dl dl-fields dl-notes"><caption>Findings</caption>'
     yield _head("", "severity", "code", "what", "why", "who changes what", "clause")
     yield "<tbody>"
     yield from chain.from_iterable(map(_finding, range(1, len(view.notes) + 1), view.notes))

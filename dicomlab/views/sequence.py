@@ -61,6 +61,13 @@ class Step:
     last: int | None = None  # the last of several
     count: int = 1  # PDUs that stand in this step
 
+    @property
+    def numbers(self) -> str:
+        """The index of its PDU, or those of the first and the last of several."""
+        if self.index is None:
+            return ""
+        return f"{self.index}" if self.last is None else f"{self.index}–{self.last}"
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:

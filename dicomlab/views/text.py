@@ -187,7 +187,7 @@ class _Columns:
     """How wide the columns of a sequence are; on a narrow screen it goes without states."""
 
     def __init__(self, view: Ladder, width: int) -> None:
-        self.index = max((len(_index(one)) for one in view.steps), default=1)
+        self.index = max((len(one.numbers) for one in view.steps), default=1)
         self._state = STATE if width >= STATES else 0
         beside = self.index + 2 + TIME + (2 * STATE + 4 if self._state else 0)
         self.lane = max(width - beside, 30)
@@ -200,20 +200,13 @@ class _Columns:
         return f"{line}{lane}"
 
 
-def _index(step: Step) -> str:
-    """The number of a PDU, or those of several."""
-    if step.index is None or step.kind == "gap":
-        return ""
-    return f"{step.index}" if step.last is None else f"{step.index}–{step.last}"
-
-
 def _step(step: Step, columns: _Columns, pen: Pen) -> Iterator[str]:
     time = "" if step.time is None else duration(step.time)
     gap = f"+{duration(step.gap)}" if step.gap and step.kind != "silence" else ""
     left, right = _state(step.requestor), _state(step.acceptor)
     lane = columns.lane
     drawn = pen(_drawn(step, lane), TONES[step.tone], BOLD if step.kind == "pdu" else 0)
-    yield columns.line(_index(step), time, left, drawn, right)
+    yield columns.line(step.numbers, time, left, drawn, right)
     details = [line for detail in step.details for line in wrapped(detail, lane - 4)]
     if not details and not gap:
         return
