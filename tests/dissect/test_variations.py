@@ -444,7 +444,9 @@ def _wrong(one: Json, whole: Whole) -> Iterator[str]:
         found = one["missing_bytes"][side]
         # an acknowledgement may count a FIN that is not there, and nobody knows from where to count
         unsure = there.gone > there.known and abs(found - missing[side]) == 1
-        unsure = unsure or (not there.pieces and not there.with_syn and found <= there.gone + 1)
+        if not there.with_syn:
+            unsure = unsure or found == missing[side] + there.first
+            unsure = unsure or (not there.pieces and found <= there.gone + 1)
         if found != missing[side] and not unsure:
             yield f"{one['missing_bytes']} are missing instead of {missing}"
     lacks = any(not there.all_of(0, there.gone) for there in whole.held.values())
