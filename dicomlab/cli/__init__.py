@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dicomlab.cli.arguments import ARGUMENTS, EPILOGS
+from dicomlab.cli.screen import Screen, wants_color
 from dicomlab.model import DicomlabError, Drawn, PeerError, Severity, printable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def demo(
     """Build a C-ECHO field by field, send it, record it, see it."""
     from dicomlab.demo import tell
 
-    for piece in tell(out, peer=peer, method=method, color=_color()):
+    for piece in tell(out, peer=peer, method=method, color=wants_color()):
         _say(piece)
 
 
@@ -173,10 +174,8 @@ def dissect(
         choosing.moment(until, "until") if until is not None else None,
         failed,
     )
-    encoding = sys.stdout.encoding or "ascii"
-    wish = dissecting.Wish(
-        choice, as_json, everything, pdu, fail_on, _color(), *_screen(), encoding
-    )
+    screen = Screen() if as_json else Screen.here()
+    wish = dissecting.Wish(choice, screen, as_json, everything, pdu, fail_on)
     return dissecting.run(files, wish, save, export)
 
 
@@ -307,20 +306,8 @@ def _say_as_json(document: dict[str, Any]) -> None:
 def _show(value: Drawn) -> None:
     from dicomlab.views import text
 
-    width, height = _screen()
-    _say(text.show(value, color=_color(), width=width, height=height))
-
-
-def _screen() -> tuple[int, int]:
-    """Columns and lines of the terminal, or of what is read in its place."""
-    import shutil
-
-    return shutil.get_terminal_size((100, 50))
-
-
-def _color() -> bool:
-    """Colour is for people who look at a terminal and did not decline it (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    screen = Screen.here()
+    _say(text.show(value, color=screen.color, width=screen.width, height=screen.height))
 
 
 def _echo_as_json(result: EchoResult) -> dict[str, Any]:

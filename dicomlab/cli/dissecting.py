@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dicomlab.cli.choosing import Choice, the_one
+from dicomlab.cli.screen import Screen
 from dicomlab.cli.watching import STOPPED, read
 from dicomlab.model import Association, Capture, DicomlabError, Severity, printable
 
@@ -23,14 +24,11 @@ class Wish:
     """What is wanted of each capture."""
 
     choice: Choice
+    screen: Screen
     as_json: bool = False
     everything: bool = False  # all associations, on however many screens
     pdu: int | None = None
     fail_on: Severity | None = None
-    color: bool = False
-    width: int = 100
-    height: int = 50
-    encoding: str = "utf-8"
 
     @property
     def looks_again(self) -> bool:
@@ -47,8 +45,9 @@ class Wish:
         from dicomlab.views import text
 
         for value in self._shown(capture):
-            lines = text.lines(value, color=self.color, width=self.width, height=self.height)
-            out.writelines(f"{text.encodable(line, self.encoding)}\n" for line in lines)
+            width, height, color, encoding = self.screen
+            lines = text.lines(value, color=color, width=width, height=height)
+            out.writelines(f"{text.encodable(line, encoding)}\n" for line in lines)
 
     def _shown(self, capture: Capture) -> Iterable[Any]:
         chosen = self.choice.of(capture)
