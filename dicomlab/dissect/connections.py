@@ -169,7 +169,7 @@ class _Long(TcpConnection):
         stream = self.streams[side]
         stream.packets += 1
         if segment.acknowledges is not None:
-            stream.acknowledges = segment.acknowledges
+            stream.acknowledge(segment.acknowledges)
         if segment.flags & SYN:
             stream.synchronise(segment.sequence)
             self.asked = 1 - side if segment.flags & ACK else side
@@ -189,7 +189,10 @@ class _Long(TcpConnection):
             if stream.interface is not None:
                 self.note(stream.interface.time(stream.ticks), stream.frame)
             self.note(None, stream.idle_frame)
-        for stream, other in zip(self.streams, self.streams[::-1], strict=True):
+        first, second = self.streams
+        for stream, other in ((first, second), (second, first)):
+            stream.settle(other)
+        for stream, other in ((first, second), (second, first)):
             stream.finish(other)
 
 
@@ -364,7 +367,7 @@ class Connections:
                                 continue
                             if not stream.waiting:
                                 place = source.base + at - interface.header
-                                stream.acknowledges = expected
+                                stream.acknowledge(expected)
                                 seen = Seen(interface.time(ticks), frame, place)
                                 stream.follow(buffer[start : start + length], seen)
                                 continue

@@ -190,9 +190,11 @@ class Network:
     """Finds the TCP segments in packets; remembers only the fragments of unfinished datagrams."""
 
     WAITING = 256  # datagrams of which fragments are kept
+    JOINED = 32  # datagrams that were joined, of which copies are known
 
     def __init__(self) -> None:
         self._datagrams: dict[bytes, _Datagram] = {}
+        self._joined: dict[bytes, dict[int, bytes]] = {}  # the pieces of those joined last
 
     def segment(self, link_type: int, data: bytes, size: int, place: int = 0) -> Segment | None:
         """The TCP segment in a packet of which ``size`` bytes were on the wire, if there is one."""
@@ -279,13 +281,18 @@ class Network:
 
     def _join(self, key: bytes, part: _Part, offset: int, *, last: bool) -> _Part | None:
         """The datagram that this fragment makes whole, if it does."""
+        joined = self._joined.get(key)
+        if joined is not None and joined.get(offset) == part.rest():  # a copy of what was joined
+            return None
         datagram = self._datagrams.setdefault(key, _Datagram(part.place))
         if len(self._datagrams) > self.WAITING:
             del self._datagrams[next(iter(self._datagrams))]
         whole = datagram.add(offset, part.rest(), last)
         if whole is None:
             return None
-        self._datagrams.pop(key, None)
+        self._joined[key] = self._datagrams.pop(key).pieces
+        if len(self._joined) > self.JOINED:
+            del self._joined[next(iter(self._joined))]
         return _Part(whole, len(whole), datagram.place)
 
     def _gre(self, part: _Part, depth: int) -> Segment | None:

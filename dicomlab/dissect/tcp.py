@@ -9,6 +9,7 @@ from the first byte seen.
 from __future__ import annotations
 
 import heapq
+from functools import reduce
 from typing import NamedTuple, Protocol
 
 from dicomlab.dissect.network import FIN, SYN, Segment
@@ -81,6 +82,7 @@ class Stream:
         "acknowledges",
         "begins",
         "early",
+        "first_acknowledged",
         "frame",
         "idle_frame",
         "interface",
@@ -117,7 +119,8 @@ class Stream:
         self._seen_at: int | None = None  # the sequence number of a first packet without data
         self._end: int | None = None  # the offset of the FIN
         self._lost_up_to = -1  # the offset behind the last gap
-        self.acknowledges: int | None = None  # of the other direction, in the last packet
+        self.first_acknowledged: int | None = None  # a number of the other direction
+        self.acknowledges: int | None = None  # the greatest one
 
     @property
     def offset(self) -> int:
@@ -201,14 +204,24 @@ class Stream:
         """Whether its FIN was seen."""
         return self._end is not None
 
-    def finish(self, other: Stream) -> None:
+    def settle(self, other: Stream) -> None:
         """No more segments come: what waits is handed on, with gaps where bytes are missing.
 
-        What the ``other`` direction has acknowledged was there.
+        A direction of which no data was seen begins where the ``other`` one began to acknowledge.
         """
+        if self._seen_at is None:
+            self._seen_at = other.first_acknowledged
+        elif other.first_acknowledged is not None:
+            self._seen_at = _earlier(self._seen_at, other.first_acknowledged)
         self._begin_without_syn()
         while self.waiting:
             self._give_up()
+
+    def finish(self, other: Stream) -> None:
+        """Both directions have settled: what is missing at the end is a gap too.
+
+        What the ``other`` direction has acknowledged was there.
+        """
         end = self.offset if self._end is None else self._end
         if other.acknowledges is not None and self.begins is not None and self._end is None:
             behind = self._place(other.acknowledges)
@@ -216,6 +229,13 @@ class Stream:
                 end = max(behind - (behind - end == 1 or other.finished), end)
         if end > self.offset:
             self._gap(end - self.offset)
+
+    def acknowledge(self, number: int) -> None:
+        """This direction expects that number from the other one next."""
+        if self.acknowledges is None:
+            self.first_acknowledged = self.acknowledges = number
+        elif _earlier(number, self.acknowledges) != number:
+            self.acknowledges = number
 
     def _move(self, offset: int, quick: int = 0) -> None:
         """The next byte is that at ``offset``; ``quick`` from there on need not be looked at."""
@@ -235,13 +255,15 @@ class Stream:
             self.segment(segment, seen)
 
     def _begin_without_syn(self) -> None:
-        """Begin with what was seen first, in the order of the sequence numbers."""
-        seen = [one.sequence for one, _ in self._first]
-        if self._seen_at is not None:
+        """Begin with the first byte seen; without any, with the first number."""
+        data = [one for one, _ in self._first if one.size]
+        if len(data) > 1:  # a keep-alive repeats the byte before
+            data = [one for one in data if one.size > 1 or not _leads(one, data)]
+        seen = [one.sequence for one in data or [one for one, _ in self._first]]
+        if not data and self._seen_at is not None:
             seen.append(self._seen_at)
         if seen:
-            start, half = seen[0], NUMBERS // 2
-            self._begin(min(seen, key=lambda sequence: (sequence - start + half) % NUMBERS))
+            self._begin(reduce(_earlier, seen))
 
     def _place(self, sequence: int) -> int:
         """The offset of a sequence number: the one nearest to the next byte."""
@@ -299,3 +321,14 @@ class Stream:
     def _give_up(self) -> None:
         self._gap(self.waiting[0].at - self.offset)
         self._release()
+
+
+def _earlier(one: int, other: int) -> int:
+    """The earlier of two sequence numbers."""
+    return one if (other - one) % NUMBERS < NUMBERS // 2 else other
+
+
+def _leads(one: Segment, data: list[Segment]) -> bool:
+    """Whether it is one byte before all others."""
+    first = reduce(_earlier, (each.sequence for each in data if each is not one))
+    return (one.sequence + 1) % NUMBERS == first

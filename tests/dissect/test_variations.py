@@ -265,18 +265,8 @@ def marked_soak(names: list[str]) -> list[Any]:
     return names + [pytest.param(name, marks=pytest.mark.soak) for name in rest]
 
 
-UNSOLVED = {  # what is known to go wrong
-    "fragments doubled, IDs come again": "a late copy of a fragment is joined with a new datagram",
-}
-
-
-def marked(what: str) -> list[pytest.MarkDecorator]:
-    reason = UNSOLVED.get(what)
-    return [pytest.mark.xfail(reason=reason, strict=False)] if reason else []
-
-
 SOME = [
-    pytest.param(variation, name, id=f"{variation}-{name}", marks=marked(variation.name))
+    pytest.param(variation, name, id=f"{variation}-{name}")
     for number, variation in enumerate(v.VARIATIONS)
     for name in some(number, 1 << 13 if variation.costly else 1 << 30)
 ]
@@ -653,7 +643,6 @@ def test_of_a_direction_without_syn_a_fin_tells_how_much_is_missing(tmp_path: Pa
 
 @pytest.mark.parametrize("garbage", [b"", b"\0"])
 @pytest.mark.parametrize("begin", [5, 7, 9])
-@pytest.mark.xfail(reason="a keep-alive that comes first counts as the beginning", strict=False)
 def test_a_recording_that_begins_with_keep_alives_counts_from_the_first_byte(
     begin: int, garbage: bytes, tmp_path: Path
 ) -> None:
