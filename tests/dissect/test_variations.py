@@ -506,7 +506,7 @@ def damaged_wrong(damage: str, name: str, folder: Path) -> list[str]:
     return wrong_in_damaged(packets, DAMAGES[damage](packets), as_it_is(name, folder), folder)
 
 
-@pytest.mark.parametrize("damage", [pytest.param(one, marks=marked(one)) for one in DAMAGES])
+@pytest.mark.parametrize("damage", list(DAMAGES))
 def test_of_a_damaged_capture_all_that_is_there_is_told(damage: str, tmp_path: Path) -> None:
     names = some(list(DAMAGES).index(damage))
     assert {name: damaged_wrong(damage, name, tmp_path) for name in names} == {n: [] for n in names}
