@@ -171,13 +171,12 @@ def _ladder(view: Ladder, pen: Pen, width: int) -> Iterator[str]:
     yield ""
     left, right = (f"{one.title} ({one.side})" for one in (view.requestor, view.acceptor))
     for one, other in ((left, right), (view.requestor.address, view.acceptor.address)):
-        half = columns.lane // 2
-        ends = f"{cut(one, half):<{half}}{cut(other, half + 2):>{columns.lane - half + 2}}"
-        yield columns.line("", "", "", ends, "")
+        yield columns.line("", "", "", columns.ends(one, other), "")
     for step in view.steps:
         yield from _step(step, columns, pen)
     yield ""
-    yield pen(f"{MARKS[view.tone]} {view.outcome}", TONES[view.tone], BOLD)
+    for line in wrapped(f"{MARKS[view.tone]} {view.outcome}", width):
+        yield pen(line, TONES[view.tone], BOLD)
     if view.findings.notes:
         yield ""
         yield from _findings(view.findings, pen, width)
@@ -191,6 +190,11 @@ class _Columns:
         self._state = STATE if width >= STATES else 0
         beside = self.index + 2 + TIME + (2 * STATE + 4 if self._state else 0)
         self.lane = max(width - beside, 30)
+
+    def ends(self, left: str, right: str) -> str:
+        """What stands above the two lines; the right one may reach over its line."""
+        half, over = self.lane // 2, 2 if self._state else 0
+        return f"{cut(left, half):<{half}}{cut(right, half + over):>{self.lane - half + over}}"
 
     def line(self, index: str, time: str, left: str, lane: str, right: str) -> str:
         """A line of the sequence; what stands in the lane may hold a look of the terminal's."""
@@ -254,7 +258,8 @@ def _agreement(view: Agreement, pen: Pen, width: int) -> Iterator[str]:
         yield from _contexts(view.contexts, pen, width)
     if view.hidden:
         many = count(view.hidden, "more context")
-        yield f"     … and {many}, accepted and not used (--all shows them)"
+        said = f"… and {many}, accepted and not used (--all shows them)"
+        yield from (f"     {line}" for line in wrapped(said, width - 5))
     if view.negotiation:
         yield ""
         first = max(len(what) for what, _, _ in view.negotiation)
@@ -305,8 +310,12 @@ def _findings(view: Findings, pen: Pen, width: int) -> Iterator[str]:
 
 def _finding(number: int, one: Finding, pen: Pen, width: int) -> Iterator[str]:
     look = SEVERITIES[one.severity]
-    head = f"[{number}] {one.severity}: {one.code}"
-    yield f"{pen(head, look.ansi, BOLD)}{_where(one)}"
+    head, where = f"[{number}] {one.severity}: {one.code}", _where(one)
+    if len(head) + len(where) <= width:
+        yield f"{pen(head, look.ansi, BOLD)}{where}"
+    else:
+        yield pen(cut(head, width), look.ansi, BOLD)
+        yield cut(f"  {where}", width)
     for text in (one.what, one.why, one.remedy, one.clause):
         yield from (f"    {line}" for line in wrapped(text, width - 4))
 
