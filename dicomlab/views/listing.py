@@ -126,7 +126,7 @@ def listing(capture: Capture, *, everything: bool = False, among: int | None = N
     for association in capture.associations:
         found.add(association)
     return Listing(
-        title=printable(capture.file),
+        title="standard input" if capture.file == "-" else printable(capture.file),
         subtitle=_subtitle(capture, len(found.failed), among),
         remarks=tuple(_remarks(capture)),
         failures=found.all(capture, 1) if everything else _in_time(found.failures),

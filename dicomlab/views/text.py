@@ -32,6 +32,8 @@ STATE = 14  # characters of a column of states
 TIME = 11
 STATES = 80  # characters that a sequence with states takes
 NARROWEST = 60
+MEANING = 12  # characters below which a column of meanings is none
+TEXTS = 72  # characters that bytes and their texts take
 TABLE = 100  # characters that a table of presentation contexts takes
 _PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–✔✖▲●µ▾", "--|++><>~*.x-+!!*u+")
 
@@ -83,31 +85,37 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def _layout(view: ByteLayout, pen: Pen, width: int) -> Iterator[str]:
-    yield f"{pen(view.title, BOLD)}  {view.subtitle}"
+    if len(view.title) + len(view.subtitle) + 2 <= width:
+        yield f"{pen(view.title, BOLD)}  {view.subtitle}"
+    else:
+        yield pen(cut(view.title, width), BOLD)
+        yield from wrapped(view.subtitle, width)
     yield ""
     yield "      " + " ".join(f"{column:2X}" for column in range(viewmodel.WIDTH))
     for line in view.lines:
-        yield from _line(view, line, pen)
+        yield from _line(view, line, pen, width)
     yield ""
     yield from _fields(view, pen, width)
     if view.findings.notes:
         yield ""
         yield from _findings(view.findings, pen, width)
     yield ""
-    yield "  ".join(pen(f"{look.letter} {role.value}", look.ansi) for role, look in ROLES.items())
+    letters = (pen(f"{look.letter} {role.value}", look.ansi) for role, look in ROLES.items())
+    yield ("  " if width >= TEXTS else " ").join(letters)
 
 
-def _line(view: ByteLayout, line: Line, pen: Pen) -> Iterator[str]:
+def _line(view: ByteLayout, line: Line, pen: Pen, width: int) -> Iterator[str]:
     """The bytes, below them the letters of their fields, below those the numbers of findings."""
     if line.folded:
         notes = "".join(f" [{number}]" for number in sorted(line.notes))
-        yield f"{line.start:04X}  … {line.folded} …{notes}"
+        yield cut(f"{line.start:04X}  … {line.folded} …{notes}", width)
         return
     colours = [ROLES[cell.role].ansi for cell in line.cells]
     cells = list(zip(line.cells, colours, strict=True))
     hexes = " ".join(pen(cell.hex, colour) for cell, colour in cells)
     texts = "".join(pen(cell.text, colour) for cell, colour in cells)
-    yield f"{line.start:04X}  {hexes}{'   ' * (viewmodel.WIDTH - len(cells))}  {texts}"
+    beside = f"{'   ' * (viewmodel.WIDTH - len(cells))}  {texts}" if width >= TEXTS else ""
+    yield f"{line.start:04X}  {hexes}{beside}"
     track = ["  "] * len(cells)
     for segment in line.segments:
         box = view.boxes[segment.box]
@@ -142,17 +150,23 @@ def _marks(view: ByteLayout, line: Line, pen: Pen) -> str:
 
 def _fields(view: ByteLayout, pen: Pen, width: int) -> Iterator[str]:
     names = [_name(box) for box in view.boxes]
-    wide = min(max(map(len, names), default=5), 44)
+    wide = min(max(map(len, names), default=5), 44, width * 2 // 5)
     values = min(max((len(box.value) for box in view.boxes), default=5), max(width - wide - 40, 12))
-    rest = max(width - wide - values - 18, 10)
-    yield pen(f"offset  size  {'field':{wide}}  {'value':{values}}  meaning", DIM)
+    rest = width - wide - values - 18
+    if rest < MEANING:  # values and meanings share a column
+        values, rest = width - wide - 16, 0
+    head = f"offset  size  {'field':{wide}}  {'value':{values}}  {'meaning' if rest else ''}"
+    yield pen(head.rstrip(), DIM)
     for box, name in zip(view.boxes, names, strict=True):
         codes = (ROLES[box.role].ansi,) if box.role else (BOLD,)
         notes = "".join(f" [{number}]" for number in box.notes)
         shown = pen(cut(name, wide), *codes) + " " * (wide - len(name))
-        value = f"{cut(box.value, values):{values}}"
-        meaning = cut(box.meaning, rest - len(notes)) + notes
-        yield f"{box.start:04X}  {box.stop - box.start:6}  {shown}  {value}  {meaning}".rstrip()
+        if rest:
+            meaning = cut(box.meaning, rest - len(notes)) if rest > len(notes) else ""
+            says = f"{cut(box.value, values):{values}}  {meaning}{notes}"
+        else:
+            says = cut(f"{box.value} {box.meaning}".strip(), max(values - len(notes), 1)) + notes
+        yield f"{box.start:04X}  {box.stop - box.start:6}  {shown}  {says}".rstrip()
     if view.hidden:
         yield f"… and {count(view.hidden, 'more field')}"
 

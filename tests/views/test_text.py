@@ -45,8 +45,8 @@ def test_every_byte_and_every_field_is_there(name: str) -> None:
     assert all(box.name in shown for box in layout.boxes)
 
 
-@pytest.mark.parametrize("width", [80, 100, 140])
-@pytest.mark.parametrize("name", ["echo-rq", "broken"])
+@pytest.mark.parametrize("width", [60, 71, 80, 100, 140])
+@pytest.mark.parametrize("name", [n for n, v in VALUES.items() if isinstance(v, Pdu)])
 def test_bytes_keep_to_the_width(name: str, width: int) -> None:
     shown = text.show(VALUES[name], encoding="utf-8", width=width)
     assert max(map(len, shown.split("\n"))) <= width
