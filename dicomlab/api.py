@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Generator, Iterable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from threading import Thread
 from typing import TYPE_CHECKING
 
-from dicomlab.dissect.associations import Progress, dissect, from_exchange
+from dicomlab.dissect.associations import dissect, from_exchange
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
-from dicomlab.dissect.many import Batch, Found, found_in, in_order
+from dicomlab.dissect.many import found_in, in_order
 from dicomlab.exercises import CheckResult, check
 from dicomlab.model import (
     Association,
@@ -29,6 +28,7 @@ from dicomlab.net import echo as _echo
 from dicomlab.net.echo import EchoResult
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
+from dicomlab.processes import Processes, find
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
 from dicomlab.recording.opinion import SecondOpinion, second_opinion
@@ -36,7 +36,6 @@ from dicomlab.recording.record import Recording, record
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-    from multiprocessing.synchronize import Event
 
 __all__ = [
     "SCU",
@@ -111,52 +110,11 @@ def dissect_many(
     if executor is not None:
         yield from in_order(paths, executor, found_in)
         return
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    spawn = get_context("spawn")
-    stop = spawn.Event()
-    with ProcessPoolExecutor(mp_context=spawn, initializer=_serve, initargs=(stop,)) as pool:
+    with Processes() as processes:
         try:
-            yield from in_order(paths, pool, _find)
+            yield from in_order(paths, processes, find)
         except BrokenProcessPool:
             raise CaptureError(
                 "A process that dissected a file has died.",
                 'In a script, call dissect_many() below `if __name__ == "__main__":`.',
             ) from None
-        finally:
-            stop.set()
-
-
-# --- in a process that dissects for another -------------------------------------------------
-
-_stop: Event
-_interrupts: list[int] = []
-
-
-def _serve(stop: Event) -> None:
-    """Be ready to dissect until told to stop, until Ctrl-C, or until who asks is gone."""
-    global _stop
-    _stop = stop
-    signal.signal(signal.SIGINT, lambda number, _: _interrupts.append(number))
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _find(batch: Batch) -> list[Found]:
-    found = [] if _is_to_stop() else found_in(batch, _is_to_stop)
-    if _is_to_stop():
-        raise KeyboardInterrupt  # what was read in part is not given for the whole
-    return found
-
-
-def _is_to_stop(_: Progress | None = None) -> bool:
-    return bool(_interrupts) or _stop.is_set()

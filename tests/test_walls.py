@@ -18,7 +18,7 @@ FLOORS = [
     {"spec"},
     {"protocol"},
     {"net", "dissect", "diagnosis", "views"},
-    {"recording"},
+    {"recording", "processes"},
     {"widgets", "exercises", "doctor"},
     {"api"},
     {"dicomlab"},  # the package's own __init__

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -20,6 +19,7 @@ from dicomlab.cli.watching import STOPPED, Line
 from dicomlab.dissect.associations import Progress
 from dicomlab.dissect.many import Batch, found_in, in_order
 from dicomlab.model import CaptureError, DicomlabError, printable
+from dicomlab.processes import end_with_parent, no_interrupt
 
 GRACE = 2  # seconds that a process has to stop
 ENDED = "A process that dissected a capture was ended by the machine, perhaps for want of memory."
@@ -100,23 +100,13 @@ def _all(files: Sequence[str], wish: Wish, stop: _Stop) -> Iterator[Told]:
 
 
 def _copy(path: str) -> None:
-    """Print what a file holds, which is not needed any more."""
-    with Path(path).open(encoding="utf-8") as file, _no_interrupt():
+    """Print what a file holds, which is not needed any more.
+
+    Ctrl-C waits: Python loses bytes of a print that a signal finds waiting for a full pipe.
+    """
+    with Path(path).open(encoding="utf-8") as file, no_interrupt():
         shutil.copyfileobj(file, sys.stdout)
     Path(path).unlink()
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Ctrl-C waits: Python loses bytes of a print that a signal finds waiting for a full pipe."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 # --- in a process of the pool ---------------------------------------------------------------------
@@ -126,6 +116,7 @@ _interrupted: list[int] = []
 
 def _serve() -> None:
     signal.signal(signal.SIGINT, _interrupt)
+    end_with_parent()
     # what waited to be printed when this process was forked is the other's to print
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

@@ -85,14 +85,17 @@ def dissect_file(
     """What a capture file holds that has not been opened yet."""
     with where.opened() as file:
         dissection = _Dissection()
+        connections = dissection.connections()
 
         def told(done: int, total: int | None) -> bool | None:
-            return watch(Progress(done, total, dissection.found)) if watch is not None else None
+            if watch is None:
+                return None
+            return watch(Progress(done, total, dissection.found(connections.brief)))
 
         reader = Reader(file, str(where), told)
         dissection.source = FileBytes(where, reader)
-        dissection.connections.read(reader)
-        dissection.connections.finish()
+        connections.read(reader)
+        connections.finish()
     first, last = reader.times or (None, None)
     return Capture(
         file=where.name,
@@ -124,6 +127,7 @@ def from_exchange(
     noted = {end: bytearray() for end in ends.values()}
     dissection = _Dissection((requestor, acceptor))
     dissection.source = NotedBytes(noted)
+    connections = dissection.connections()
     times: list[int] = []
 
     def segment(sender: Side, flags: int, data: bytes = b"") -> Segment:
@@ -136,12 +140,12 @@ def from_exchange(
     for number, (time, sender, data) in enumerate(entries, 1):
         seen = Seen(time, number, 0)
         if not times:
-            dissection.connections.segment(segment("requestor", SYN), seen)
-            dissection.connections.segment(segment("acceptor", SYN | ACK), seen)
+            connections.segment(segment("requestor", SYN), seen)
+            connections.segment(segment("acceptor", SYN | ACK), seen)
         times.append(time)
         flags = RST if data is None else ACK if data else FIN
-        dissection.connections.segment(segment(sender, flags, data or b""), seen)
-    dissection.connections.finish()
+        connections.segment(segment(sender, flags, data or b""), seen)
+    connections.finish()
     return Capture(
         file="",
         format="pcapng",
@@ -160,13 +164,19 @@ class _Dissection:
     """Makes a row of every TCP connection that has ended."""
 
     def __init__(self, ends: tuple[Endpoint, Endpoint] | None = None) -> None:
-        self.connections = Connections(self._opened, self._closed, self._brief)
         self.source: Bytes  # where bytes are looked up again
         self._ends = ends
         self._spool = Spool()
         self._talks: dict[int, tuple[Talk, tuple[PduReader, PduReader]]] = {}
         self._associations = _Found(self._spool)
         self._others = _Found(self._spool)
+
+    def connections(self) -> Connections:
+        """Takes packets, and gives them here as connections.
+
+        It is not kept: a circle would wait for the garbage collector, with all that it holds.
+        """
+        return Connections(self._opened, self._closed, self._brief)
 
     @property
     def associations(self) -> Sequence[Association]:
@@ -179,11 +189,13 @@ class _Dissection:
         """The other TCP connections."""
         return Table(self._others.rows, make_connection, self._others.order())
 
-    @property
-    def found(self) -> int:
-        """How many associations were found so far, those under way too."""
+    def found(self, brief: Iterable[bytes]) -> int:
+        """How many associations were found so far, those under way too.
+
+        ``brief`` is what the requestors of connections not yet read said first.
+        """
         under_way = sum(talk.opened for talk, _ in self._talks.values())
-        under_way += sum(one[:1] == _OPENING for one in self.connections.brief)
+        under_way += sum(one[:1] == _OPENING for one in brief)
         return len(self._associations.rows) + under_way
 
     def _opened(self, connection: TcpConnection) -> tuple[PduReader, PduReader]:

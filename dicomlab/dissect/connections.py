@@ -417,6 +417,7 @@ class Connections:
         """The capture ends."""
         for connection in list(self._open.values()):
             self._close(connection)
+        self._recent.clear()
 
     @property
     def brief(self) -> Iterable[bytes]:

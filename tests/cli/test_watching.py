@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+import psutil
 import pytest
 
 from dicomlab.cli import watching
@@ -229,9 +230,21 @@ def test_ctrl_c_while_many_are_read_gives_whole_answers(tmp_path: Path) -> None:
     os.mkfifo(pipe)  # the file after which nothing comes until Ctrl-C
     files = [file, file, pipe, *[file] * 200]
     with reading("--json", *files, start_new_session=True) as process, pipe.open("wb"):
-        time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert 0 < len(json.loads(out)) < len(files)
     assert b"Traceback" not in err
+
+
+def test_processes_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with reading(pipe, pipe) as process, pipe.open("wb"):
+        children = psutil.Process(process.pid).children()
+        assert children
+        process.kill()
+        _, alive = psutil.wait_procs(children, timeout=20)
+        for one in alive:
+            one.kill()
+        assert not alive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -360,6 +362,22 @@ def test_a_segment_that_comes_again_with_other_bytes_is_told_and_the_first_count
 
 
 # --- misuse and damage --------------------------------------------------------------------------
+
+
+def test_what_was_read_does_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
+    path = tmp_path / "echo.pcapng"
+    path.write_bytes(written(packets([*HELLO, *ASKED, *BYE])))
+    process = psutil.Process()
+    gc.collect()
+    gc.disable()
+    try:
+        files = process.num_fds()
+        captures = [dissect(path) for _ in range(10)]
+        assert process.num_fds() == files
+        del captures
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_file_that_cannot_be_opened_says_why(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def test_processes_end_with_the_one_that_asks(
             asking.send_signal(signal_)
         _, said = asking.communicate(timeout=20)
         if signal_ == signal.SIGINT:
-            assert said.count("Traceback") == 1  # its own
+            assert said.count("Traceback") == 1, said  # its own
         _, alive = psutil.wait_procs(dissecting, timeout=10)
         assert not alive
 
