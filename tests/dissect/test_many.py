@@ -319,7 +319,8 @@ def test_a_script_without_its_guard_is_told_of_it(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, script, path, "0"], capture_output=True, text=True, timeout=60
     )
-    assert 'below `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+    # after it Python itself may have something to say of what the processes left
+    assert 'below `if __name__ == "__main__":`' in done.stderr
 
 
 # --- captures that travel -----------------------------------------------------------------------
