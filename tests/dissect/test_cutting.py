@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from dicomlab.model import Association, Capture, CaptureError, Endpoint
 from dicomlab.protocol.build import build
 from dicomlab.views.contract import to_json
 from tests.conftest import CORPUS
+from tests.programs import found
 
 TRUTHS = [*sorted(CORPUS.glob("*.json")), *sorted(CORPUS.glob("public/profuzzbench*/*.json"))]
 WITHOUT = [pytest.param(None, marks=pytest.mark.skip(f"no captures of real systems in {CORPUS}"))]
@@ -71,8 +71,7 @@ def test_the_file_holds_the_same_association(file: Path, tmp_path: Path) -> None
     "name", ["merged_day.pcapng", "two_interfaces.pcapng", "port_reuse.pcapng", "vlan_echo.pcapng"]
 )
 def test_wireshark_sees_the_same_packets(corpus: Path, name: str, tmp_path: Path) -> None:
-    if not shutil.which("tshark"):
-        pytest.skip("tshark is not installed")
+    found("tshark")
     capture = dissect(corpus / name)
     for association in capture.associations:
         save(capture, tmp_path / "cut.pcapng", [association])

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import json
 import pickle
-import shutil
 import subprocess
 import warnings
 import zlib
@@ -34,6 +33,7 @@ from dicomlab.model import Association, Capture, CaptureError, DicomlabError, En
 from dicomlab.protocol.build import Draft, build
 from dicomlab.spec.names import IMPLEMENTATION_CLASS_UID
 from tests.conftest import CORPUS
+from tests.programs import found
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
@@ -206,8 +206,7 @@ def test_what_a_c_get_brings_is_written_too(corpus: Path, tmp_path: Path) -> Non
 
 
 def test_dcmtk_reads_the_files(corpus: Path, tmp_path: Path) -> None:
-    if not shutil.which("dcmdump"):
-        pytest.skip("dcmdump is not installed")
+    found("dcmdump")
     for name in ("store_transfer_syntaxes.pcapng", "cget.pcapng", "store_gdcm.pcapng"):
         export(dissect(corpus / name), tmp_path)
     dumped = subprocess.run(

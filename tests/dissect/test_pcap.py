@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -15,6 +14,7 @@ from dicomlab.dissect import pcap
 from dicomlab.dissect.pcap import ETHERNET, RAW, Packet, Reader, Writer
 from dicomlab.dissect.synth import SEGMENT, TcpConversation
 from dicomlab.model import CaptureError, Endpoint
+from tests.programs import found
 
 TIME = 1_700_000_000_123_456_789
 
@@ -73,8 +73,7 @@ def test_a_comment_of_a_packet_does_not_disturb_the_packet() -> None:
 def test_tshark_reads_a_made_up_conversation_without_a_complaint(
     addresses: tuple[str, str], tmp_path: Path
 ) -> None:
-    if not shutil.which("tshark"):
-        pytest.skip("tshark is not installed")
+    found("tshark")
     path = tmp_path / "made-up.pcapng"
     conversation = TcpConversation(Endpoint(addresses[0], 50000), Endpoint(addresses[1], 11112))
     with Writer(path, comment="TCP/IP headers are made up") as writer:

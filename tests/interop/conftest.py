@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.programs import found
+
 # without it DCMTK sends a PDU in two pieces, the second 40 ms later (Nagle, delayed ACK)
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-
-
-def found(program: str) -> str:
-    """The path of a program; without it the test fails in CI, and is left out elsewhere."""
-    path = shutil.which(program)
-    if path is None:
-        complaint = f"{program} is not installed"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(complaint)
-    return path
 
 
 @pytest.fixture
