@@ -8,16 +8,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicomlab.dissect.associations import dissect, from_exchange
+from dicomlab.captures import dissect, found_in, from_exchange
+from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
-from dicomlab.dissect.many import found_in, in_order
+from dicomlab.dissect.many import in_order
 from dicomlab.exercises import CheckResult, check
 from dicomlab.model import (
     Association,
     BuildError,
     Capture,
     CaptureError,
+    Connection,
     DicomlabError,
     Finding,
     Message,
@@ -77,8 +79,9 @@ def echo(
 ) -> EchoResult:
     """Ask ``called_ae_title`` at ``host`` and ``port`` for a C-ECHO; each step within ``timeout``.
 
-    ``result.ok`` can be trusted; where it is false, ``result.layer`` and ``result.findings`` say
-    where it failed and who has to change what. ``result.capture`` holds what went over the wire.
+    ``result.ok`` can be trusted; where it is false, ``result.layer`` says where it failed,
+    ``result.findings`` what shows it, and ``result.verdict`` why, and who has to change what.
+    ``result.capture`` holds what went over the wire.
     BuildError for an AE title that cannot be sent; a failing peer is an answer, not an exception.
     """
     result = _echo.echo(
@@ -88,11 +91,15 @@ def echo(
         calling_ae_title=calling_ae_title,
         timeout=timeout,
     )
-    if not result.log:
-        return result
+    if not result.log:  # there was not even a connection
+        verdict = of_attempt(result.findings[0], calling_ae_title, called_ae_title, host, port)
+        return replace(result, verdict=verdict)
     first = result.log[0]
     entries = [(entry.time, entry.sender, entry.data) for entry in result.log[1:]]
-    return replace(result, capture=from_exchange(entries, first.requestor, first.acceptor))
+    capture = from_exchange(entries, first.requestor, first.acceptor, first.time)
+    found: list[Association | Connection] = [*capture.associations, *capture.connections]
+    whole = found[0]
+    return replace(result, capture=capture, findings=whole.findings, verdict=whole.verdict)
 
 
 def dissect_many(

@@ -549,6 +549,17 @@ Ended = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """A FIN or a RST: one side ends its direction of the TCP connection, or all of it at once."""
+
+    sender: Side
+    kind: Literal["FIN", "RST"]
+    time: int | None  # nanoseconds since 1970
+    frame: int | None
+    hops: tuple[int, int] | None = None  # TTL of a RST, and of the sender's packets before it
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an association ended, as far as the recording shows it."""
 
@@ -557,6 +568,48 @@ class Outcome:
     result: int | None = None
     source: int | None = None
     reason: int | None = None
+
+
+Likelihood = Literal["certain", "likely", "possible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something failed, or may have: who changes what, and how to make sure of it."""
+
+    code: str  # of ``spec.causes``
+    title: str  # the cause in a few words
+    likelihood: Likelihood
+    who: str  # whoever has to change something
+    change: str  # what that is
+    evidence: tuple[str, ...]  # what speaks for this cause
+    against: tuple[str, ...]  # what speaks against it, or for another one as well
+    confirm: str  # how to make sure
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Shown):
+    """What happened, why, and who has to change what; the likeliest cause stands first."""
+
+    summary: str  # the outcome, in a sentence
+    causes: tuple[Cause, ...] = ()  # none: nothing failed, or nothing that the recording shows
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is something to change."""
+        return bool(self.causes)
+
+    def __str__(self) -> str:
+        lines = [self.summary]
+        for number, one in enumerate(self.causes, 1):
+            lines += [
+                f"{number}. {one.likelihood}: {one.title} ({one.code})",
+                f"   {one.who}: {one.change}",
+                *(f"   + {each}" for each in one.evidence),
+                *(f"   - {each}" for each in one.against),
+                f"   To make sure: {one.confirm}",
+            ]
+        return "\n".join(lines)
 
 
 class DataSet(Protocol):
@@ -591,6 +644,7 @@ class Message:
     stop: int = 0  # behind the last PDU that carried it
     time: int | None = None  # nanoseconds since 1970, of the last byte
     complete: bool = True
+    announces: bool | None = None  # its Command Data Set Type says that a data set follows
     pdus: Sequence[int] = ()  # the indices of the PDUs that carried it
     fragments: tuple[Span, ...] = ()  # where the command set's bytes lay, in the sender's stream
     findings: tuple[Finding, ...] = ()  # those that only the reassembled command set shows
@@ -667,6 +721,9 @@ class Association(Drawn):
     start_time: int | None = None  # of the first packet of the connection
     stop_time: int | None = None  # of the last
     frames: tuple[int, int] | None = None  # the first and the last packet of the connection
+    endings: tuple[Ending, ...] = ()  # of the connection, in the order of time
+    echoed: bool | None = None  # the A-ASSOCIATE-AC sends the AE titles back as they were
+    verdict: Verdict | None = None
 
     def context(self, ident: int) -> PresentationContext | None:
         """The presentation context with that ID."""
@@ -683,6 +740,11 @@ class Connection:
     kind: Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
     bytes: Mapping[Side, int]
     findings: tuple[Finding, ...] = ()
+    start_time: int | None = None  # of the first packet
+    stop_time: int | None = None  # of the last
+    frames: tuple[int, int] | None = None  # the first and the last packet
+    endings: tuple[Ending, ...] = ()  # in the order of time
+    verdict: Verdict | None = None
 
 
 class Reopened(Protocol):
@@ -747,6 +809,9 @@ class MessageLine(NamedTuple):
     end: int
     time: int | None
     complete: bool
+    announces: bool | None
+    first: int | None  # index of the first PDU that carried it
+    last: int | None
     more: Mapping[str, Any]
 
 
@@ -762,12 +827,18 @@ class AssociationLine(NamedTuple):
     outcome: tuple[Any, ...]  # ended, by, result, source, reason
     presentation_contexts: tuple[tuple[Any, ...], ...]
     negotiation: Mapping[Side, Mapping[str, Any]]
-    pdus: Iterable[PduLine]
+    pdus: Iterable[PduLine]  # which can be gone through again and again, as the messages can
     messages: Iterable[MessageLine]
-    findings: Iterable[Finding]
+    findings: tuple[Finding, ...]
     missing_bytes: Mapping[Side, int]
     retransmitted_segments: Mapping[Side, int]
     out_of_order_segments: Mapping[Side, int]
+    start_time: int | None
+    stop_time: int | None
+    frames: tuple[int, int] | None
+    endings: tuple[Ending, ...]
+    echoed: bool | None
+    verdict: Verdict | None = None
 
 
 # A sequence that has its values as lines too has a method ``lines``. It is asked for by name: to
@@ -775,21 +846,21 @@ class AssociationLine(NamedTuple):
 
 
 def pdu_lines(pdus: Sequence[Pdu]) -> Iterable[PduLine]:
-    """The PDUs as lines."""
+    """The PDUs as lines, which can be gone through again and again."""
     lines: Callable[[], Iterable[PduLine]] | None = getattr(pdus, "lines", None)
-    return lines() if lines is not None else map(_pdu_line, pdus)
+    return lines() if lines is not None else tuple(map(_pdu_line, pdus))
 
 
 def message_lines(messages: Sequence[Message]) -> Iterable[MessageLine]:
-    """The messages as lines."""
+    """The messages as lines, which can be gone through again and again."""
     lines: Callable[[], Iterable[MessageLine]] | None = getattr(messages, "lines", None)
-    return lines() if lines is not None else map(_message_line, messages)
+    return lines() if lines is not None else tuple(map(_message_line, messages))
 
 
 def association_lines(associations: Sequence[Association]) -> Iterable[AssociationLine]:
     """The associations as lines."""
     lines: Callable[[], Iterable[AssociationLine]] | None = getattr(associations, "lines", None)
-    return lines() if lines is not None else map(_association_line, associations)
+    return lines() if lines is not None else map(association_line, associations)
 
 
 def _pdu_line(one: Pdu) -> PduLine:
@@ -812,11 +883,15 @@ def _message_line(one: Message) -> MessageLine:
         one.stop,
         one.time,
         one.complete,
+        one.announces,
+        one.pdus[0] if one.pdus else None,
+        one.pdus[-1] if one.pdus else None,
         one.more,
     )
 
 
-def _association_line(one: Association) -> AssociationLine:
+def association_line(one: Association) -> AssociationLine:
+    """The association as a line."""
     outcome = one.outcome
     return AssociationLine(
         one.connection,
@@ -837,6 +912,12 @@ def _association_line(one: Association) -> AssociationLine:
         one.missing_bytes,
         one.retransmitted_segments,
         one.out_of_order_segments,
+        one.start_time,
+        one.stop_time,
+        one.frames,
+        one.endings,
+        one.echoed,
+        one.verdict,
     )
 
 

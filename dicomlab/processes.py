@@ -13,8 +13,9 @@ from threading import Thread
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from dicomlab.captures import found_in
 from dicomlab.dissect.associations import Progress
-from dicomlab.dissect.many import Batch, Found, found_in
+from dicomlab.dissect.many import Batch, Found
 
 P = ParamSpec("P")
 T = TypeVar("T")

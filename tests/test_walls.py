@@ -18,6 +18,7 @@ FLOORS = [
     {"spec"},
     {"protocol"},
     {"net", "dissect", "diagnosis", "views"},
+    {"captures"},
     {"recording", "processes"},
     {"widgets", "exercises", "doctor"},
     {"api"},
@@ -190,7 +191,7 @@ print(*sys.modules)
     rooms = {name.removeprefix("dicomlab.") for name in loaded if name.startswith("dicomlab.")}
     assert {name for name in rooms if name.startswith("views.")} == {"views.contract"}
     assert {name.split(".")[0] for name in rooms} == {
-        "cli", "dissect", "model", "protocol", "spec", "views",
+        "captures", "cli", "diagnosis", "dissect", "model", "protocol", "spec", "views",
     }  # fmt: skip
     kept_out = KEPT_OUT_OF_PURE - {"_thread"} | {"email", "numpy", "pydicom"}
     assert not kept_out & {name.split(".")[0] for name in loaded}

@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dicomlab.cli.arguments import ARGUMENTS, EPILOGS
 from dicomlab.cli.screen import Screen, wants_color
-from dicomlab.model import DicomlabError, Drawn, PeerError, Severity, printable
+from dicomlab.model import DicomlabError, Drawn, PeerError, Severity, Shown, printable
 
 if TYPE_CHECKING:
     from threading import Event
@@ -83,7 +84,11 @@ def echo(
     if as_json:
         _say_as_json(_echo_as_json(result))
     else:
-        _say(*(printable(line) for line in str(result).splitlines()))
+        told = replace(result, verdict=None)  # which is shown in a way of its own
+        _say(*(printable(line) for line in str(told).splitlines()))
+        if result.verdict is not None and result.verdict.failed:
+            _say()
+            _show(result.verdict)
     return None if result.ok else BAD_ANSWER
 
 
@@ -131,7 +136,7 @@ def decode(source: list[str]) -> None:
 
 def draw(source: list[str], out: Path, theme: Literal["light", "dark"]) -> None:
     """Draw the bytes of PDUs or the sequences of a capture: a picture, .html, or mermaid (.mmd)."""
-    from dicomlab.dissect.associations import dissect as read
+    from dicomlab.captures import dissect as read
     from dicomlab.protocol.codec import decode as decoded
     from dicomlab.slides import save
 
@@ -303,7 +308,7 @@ def _say_as_json(document: dict[str, Any]) -> None:
     _say(json.dumps(document, indent=1))
 
 
-def _show(value: Drawn) -> None:
+def _show(value: Shown) -> None:
     from dicomlab.views import text
 
     screen = Screen.here()
@@ -316,6 +321,7 @@ def _echo_as_json(result: EchoResult) -> dict[str, Any]:
     document["timings"] = dict(result.timings)
     found = ("code", "severity", "what", "why", "remedy", "clause")
     document["findings"] = [{name: getattr(one, name) for name in found} for one in result.findings]
+    document["verdict"] = asdict(result.verdict) if result.verdict is not None else None
     return {"schema": "dicomlab.echo/1", **document}
 
 

@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from dicomlab.captures import found_in
 from dicomlab.cli.dissecting import INTERRUPTED, UNREADABLE, Wish
 from dicomlab.cli.watching import STOPPED, Line
 from dicomlab.dissect.associations import Progress
-from dicomlab.dissect.many import Batch, found_in, in_order
+from dicomlab.dissect.many import Batch, in_order
 from dicomlab.model import CaptureError, DicomlabError, printable
 from dicomlab.processes import end_with_parent, no_interrupt
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from dicomlab.dissect.associations import Progress, dissect
+from dicomlab.captures import dissect
+from dicomlab.dissect.associations import Progress
 from dicomlab.model import Capture, printable
 
 PATIENCE = 1.0  # seconds before there is anything to say

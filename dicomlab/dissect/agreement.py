@@ -10,6 +10,9 @@ from dicomlab.spec.pdu import A_ASSOCIATE_RQ
 
 ACCEPTED = 0  # PS3.8 Table 9-18
 _CONTEXT = "Presentation Context"
+# the AE titles of a request, and where its answer sends them back (PS3.8 Table 9-17)
+_REQUESTED = "Called-AE-title", "Calling-AE-title"
+_REPEATED = tuple(f"Reserved (echo of {name})" for name in _REQUESTED)
 _KNOWN = 4096  # parts of which is remembered what they say
 
 
@@ -43,6 +46,7 @@ class Opening(NamedTuple):
     contexts: tuple[Plain, ...]  # of a request: ID, abstract syntax, transfer syntaxes;
     # of an answer: ID, result, transfer syntax
     negotiation: Mapping[str, Any]
+    titles: tuple[Any, ...]  # called and calling AE title as they are on the wire
 
 
 def opening(pdu: Part) -> Opening:
@@ -65,7 +69,13 @@ def opening(pdu: Part) -> Opening:
         application_context,
         tuple(found.values()),
         negotiation or {},
+        tuple(pdu.values.get(name) for name in (_REQUESTED if read is _proposed else _REPEATED)),
     )
+
+
+def echoed(request: Opening | None, accept: Opening | None) -> bool | None:
+    """Whether an answer sends the AE titles of its request back, if both are there."""
+    return None if request is None or accept is None else request.titles == accept.titles
 
 
 def contexts(request: Opening | None, accept: Opening | None) -> tuple[Plain, ...]:

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from dicomlab.dissect.agreement import contexts
+from dicomlab.dissect.agreement import contexts, echoed
 from dicomlab.dissect.bytes_of import Bytes, FileBytes, NotedBytes
 from dicomlab.dissect.connections import Connections, Ending, Piece, TcpConnection
 from dicomlab.dissect.file import CaptureFile
@@ -115,12 +115,16 @@ def dissect_file(
 
 
 def from_exchange(
-    entries: Iterable[tuple[int, Side, bytes | None]], requestor: Endpoint, acceptor: Endpoint
+    entries: Iterable[tuple[int, Side, bytes | None]],
+    requestor: Endpoint,
+    acceptor: Endpoint,
+    since: int | None = None,
 ) -> Capture:
     """What one end noted of a connection that was made: (nanoseconds since 1970, sender, bytes).
 
-    No bytes (``b""``) say that the sender closed its direction, ``None`` that it reset the
-    connection. The result is a capture without file and frames.
+    ``since`` is when it was made, if that is known. No bytes (``b""``) say that the sender closed
+    its direction, ``None`` that it reset the connection. The result is a capture without file and
+    frames.
     """
     ends: dict[Side, bytes] = {"requestor": b"requestor", "acceptor": b"acceptor"}
     sent: dict[Side, int] = {"requestor": 0, "acceptor": 0}
@@ -140,8 +144,9 @@ def from_exchange(
     for number, (time, sender, data) in enumerate(entries, 1):
         seen = Seen(time, number, 0)
         if not times:
-            connections.segment(segment("requestor", SYN), seen)
-            connections.segment(segment("acceptor", SYN | ACK), seen)
+            begun = Seen(time if since is None else since, number, 0)
+            connections.segment(segment("requestor", SYN), begun)
+            connections.segment(segment("acceptor", SYN | ACK), begun)
         times.append(time)
         flags = RST if data is None else ACK if data else FIN
         connections.segment(segment(sender, flags, data or b""), seen)
@@ -309,6 +314,8 @@ class _Conversation:
             connection.ends,
             tuple(stream.begins or 0 for stream in connection.directions),
             self.frames,
+            self._endings(),
+            echoed(request, accept),
         )
 
     def connection_alone(self) -> Row:
@@ -322,7 +329,16 @@ class _Conversation:
             kind,
             (captured["requestor"], captured["acceptor"]),
             tuple(tuple(self._row(one)) for one in self._findings_alone(kind)),
+            self.connection.start_time,
+            self.connection.stop_time,
+            self.frames,
+            self._endings(),
         )
+
+    def _endings(self) -> Row:
+        """The FIN and RST of the connection as rows, in the order of time."""
+        found = self.connection.endings
+        return tuple(map(tuple, sorted(found, key=_when) if len(found) > 1 else found))
 
     def _each(self, what: str) -> Mapping[Side, int]:
         directions = self.connection.directions
@@ -357,8 +373,7 @@ class _Conversation:
         return ended, self.sides[end.side], None, None, None
 
     def _first_ending(self) -> Ending | None:
-        endings = self.connection.endings
-        return min(endings, key=lambda one: (one.time or 0, one.frame), default=None)
+        return min(self.connection.endings, key=_when, default=None)
 
     def _unseen(self) -> Side | None:
         """The side that must have spoken, and of which the capture has no packet."""
@@ -393,7 +408,10 @@ class _Conversation:
                 what = f"{stream.missing:,} bytes of the {side} are not in the capture"
                 what += f", in {reader.gaps:,} places" if reader.gaps > 1 else ""
                 yield finding("capture-gap", what, reader.missing, sender=side)
-            if reader.skipped:
+            if reader.foreign:
+                for code, problem, span in _foreign(reader.beginning):
+                    yield finding(code, problem, span, sender=side)
+            elif reader.skipped:
                 what = f"{reader.skipped:,} bytes of the {side} could not be assigned to a PDU"
                 yield finding("capture-bytes-unread", what, sender=side)
             if reader.unexplained:
@@ -447,8 +465,7 @@ def _foreign(beginning: bytes) -> Iterator[tuple[str, str, Span | None]]:
     """What the first bytes of a direction are, where they are no PDU."""
     for pdu in decode(beginning)[:1]:
         for one in pdu.findings:
-            if one.code.startswith("not-dicom"):
-                yield one.code, one.what, one.span
+            yield one.code, one.what, one.span
 
 
 def _requestor(connection: TcpConnection, talk: Talk, ends: tuple[Endpoint, Endpoint]) -> int:
@@ -499,6 +516,10 @@ def _moved(row: MessageRow, places: Sequence[int]) -> MessageRow:
             runs += [index, index]
     commanded = places[row.commanded[0]], row.commanded[1]
     return row._replace(pdus=tuple(runs), commanded=commanded)
+
+
+def _when(ending: Ending) -> tuple[int, int]:
+    return ending.time or 0, ending.frame
 
 
 def _plain_end(end: Endpoint) -> Row:

@@ -28,12 +28,12 @@ from dicomlab.spec.command import COMMAND_FIELD
 from dicomlab.spec.pdu import PDUS
 
 UNREADABLE_LIMIT = 1 << 14  # bytes kept of a run that is no PDU
-BEGINNING = 64  # bytes that tell one protocol from another
+BEGINNING = 512  # bytes that tell one protocol from another
 PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
 PIECES = 1 + 4 * PDVS  # the header, and two of each PDV
 REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
 LOOKED_INTO = 500  # PDUs of one direction whose tree is made to say what is wrong
-CUT = ("pdu-truncated", "pdu-header-truncated")
+CUT = ("pdu-truncated", "pdu-header-truncated", "fragment-incomplete")
 _FOREVER = 1 << 62
 _CODES = {layout.name: code for code, layout in PDUS.items()}
 
@@ -46,10 +46,40 @@ class PduReader:
     """Takes one direction's bytes, in order."""
 
     __slots__ = (
-        "_at_start", "_begun", "_code", "_commanded", "_context", "_dataset", "_early", "_first",
-        "_fragments", "_goal", "_held", "_hole", "_keeps", "_last", "_looked_into", "_mode",
-        "_pdvs", "_pieces", "_place", "_regular", "_reserved", "_side", "_start", "_stop", "_talk",
-        "_there", "_time", "_touched", "beginning", "foreign", "gaps", "missing", "skipped",
+        "_begun",
+        "_code",
+        "_commanded",
+        "_context",
+        "_dataset",
+        "_early",
+        "_first",
+        "_fragments",
+        "_from_start",
+        "_goal",
+        "_held",
+        "_hole",
+        "_keeps",
+        "_last",
+        "_looked_into",
+        "_mode",
+        "_pdvs",
+        "_pieces",
+        "_place",
+        "_regular",
+        "_reserved",
+        "_side",
+        "_start",
+        "_stop",
+        "_strays",
+        "_talk",
+        "_there",
+        "_time",
+        "_touched",
+        "beginning",
+        "foreign",
+        "gaps",
+        "missing",
+        "skipped",
         "unexplained",
     )  # fmt: skip
 
@@ -72,7 +102,7 @@ class PduReader:
         self._side = side
         self._fragments = Fragments()
         self._looked_into = 0
-        self._at_start = False
+        self._from_start = False
         self._mode = _LOST
         self._goal = 0  # the offset at which something else begins
         self._keeps = False  # whether the bytes up to there are wanted
@@ -85,7 +115,7 @@ class PduReader:
 
     def begin(self, at_start: bool) -> None:
         """Before the first byte: whether that is the first of the connection."""
-        self._at_start = at_start
+        self._from_start = at_start
         if at_start:
             self._expect(_HEAD, PDU_HEADER)
 
@@ -200,6 +230,8 @@ class PduReader:
         begun = [*self._fragments.left, *self._fragments.begun.values()]
         for one in begun:
             one.whole = False
+        if begun and self._from_start and not self.gaps:
+            self._show_unfinished(begun)
 
     def _wait_no_longer(self, at: int) -> None:
         """The small PDU that was to be whole soon will not be: its bytes end at that offset."""
@@ -227,6 +259,7 @@ class PduReader:
         self._pieces: list[bytes | int] = []  # bytes, or how many were passed over
         self._dataset: Begun | None = None  # the message whose data set passes by
         self._touched: list[Begun] = []  # messages of which it carries a part
+        self._strays: list[Span] = []  # fragments of data sets that belong to no message
         self._commanded: list[Begun] = []  # those of which it ends the command set
         begun = self._fragments.begun
         self._begun = tuple(i for i, one in begun.items() if one.command is None) if begun else ()
@@ -336,6 +369,8 @@ class PduReader:
         begun = self._dataset = self._fragments.data(context_id, size, bool(header & 2))
         if begun is not None:
             self._touch(begun)
+        elif self._from_start and not self.gaps:
+            self._strays.append(Span(self._goal - size, self._goal))
 
     def _lack(self, size: int) -> None:
         """So many bytes of the fragment of a data set are not there."""
@@ -380,6 +415,10 @@ class PduReader:
             self._talk.show(self._side, found, (self._first, self._last))
         for begun in self._commanded:
             self._talk.commanded(self._side, begun, index)
+        if self._strays:
+            what = "a fragment of a data set that no command set announces"
+            strays = [finding("fragment-order", what, span) for span in self._strays[:PDVS]]
+            self._talk.show(self._side, strays, (self._first, self._last))
         ended = False
         for begun in self._touched:
             begun.carried(index)
@@ -399,6 +438,17 @@ class PduReader:
             for one in begun.findings:
                 span = one.span and Span(one.span.start + at, one.span.stop + at)
                 yield finding(one.code, one.what, span, clause=one.clause)
+
+    def _show_unfinished(self, begun: list[Begun]) -> None:
+        """The last fragments of these messages never came."""
+        found = []
+        for one in begun[:LOOKED_INTO]:
+            part = "command set" if one.command is None else "data set"
+            what = f"the {part} in presentation context {one.context_id} does not end"
+            found.append(
+                finding("fragment-incomplete", what, Span(one.start, one.stop or one.start))
+            )
+        self._talk.show(self._side, found, (self._first or 1, self._last or 1))
 
     def _show_message(self, begun: Begun) -> None:
         span = Span(begun.start, begun.stop)
@@ -493,7 +543,7 @@ class PduReader:
     def _no_header(self, piece: bytes, layout: Layout | None) -> None:
         """What should be a PDU header is none."""
         self._pieces.append(piece)
-        if layout is None and self._start == 0 and self._at_start:
+        if layout is None and self._start == 0 and self._from_start:
             self.foreign = True
             self._mode = _FOREIGN
         else:

@@ -17,6 +17,7 @@ from dicomlab.model import (
     AssociationLine,
     CaptureError,
     Connection,
+    Ending,
     Endpoint,
     Field,
     Finding,
@@ -30,7 +31,7 @@ from dicomlab.model import (
     Span,
 )
 from dicomlab.protocol.codec import Decoder
-from dicomlab.protocol.dimse import indices, message, said
+from dicomlab.protocol.dimse import announces, indices, message, said
 from dicomlab.spec.findings import FINDINGS
 from dicomlab.spec.pdu import PDUS
 
@@ -109,7 +110,8 @@ class MakeAssociation:
         """The association as a line."""
         (
             number, first, requestor, acceptor, calling, called, application_context, outcome,
-            contexts_, negotiated, pdus, messages, findings, counts, _, _, _, _, _,
+            contexts_, negotiated, pdus, messages, findings, counts, start, stop, _, _, frames,
+            endings, echoed,
         ) = row  # fmt: skip
         sides = SIDES[first]
         missing, retransmitted, early = map(_by_side, counts)
@@ -126,10 +128,15 @@ class MakeAssociation:
             {"requestor": negotiated[0], "acceptor": negotiated[1]},
             _pdu_lines(Rows.of(self._spool, pdus), sides, with_frames=with_frames),
             _message_lines(Rows.of(self._spool, messages), sides),
-            [_finding(one, sides) for one in findings],
+            tuple([_finding(one, sides) for one in findings]),
             missing,
             retransmitted,
             early,
+            start,
+            stop,
+            frames,
+            tuple([_ending(one, sides, frames) for one in endings]),
+            echoed,
         )
 
     def __call__(self, _: int, row: Row) -> Association:
@@ -137,7 +144,7 @@ class MakeAssociation:
         (
             number, first, requestor, acceptor, calling, called, application_context, outcome,
             contexts_, negotiated, pdus, messages, findings, counts, start, stop, ends, begins,
-            frames,
+            frames, endings, echoed,
         ) = row  # fmt: skip
         sides = SIDES[first]
         ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
@@ -165,6 +172,8 @@ class MakeAssociation:
             start_time=start,
             stop_time=stop,
             frames=frames,
+            endings=tuple(_ending(one, sides, frames) for one in endings),
+            echoed=echoed,
         )
 
 
@@ -206,12 +215,31 @@ class _Pdus(Table[Pdu]):
         super().__init__(rows, make)
         self._pdu = make
 
-    def lines(self) -> Iterator[PduLine]:
+    def lines(self) -> Iterable[PduLine]:
         """The same without their trees."""
         return _pdu_lines(self._rows, self._pdu.sides, with_frames=self._pdu.with_frames)
 
 
-def _pdu_lines(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterator[PduLine]:
+@dataclass(frozen=True, slots=True)
+class _Lines(Generic[T]):
+    """Lines that are made each time somebody goes through them: there may be many."""
+
+    make: Callable[[], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.make()
+
+
+def _lines(rows: Rows, make: Callable[[], Iterator[T]]) -> Iterable[T]:
+    """The lines of rows: made once, if they are few."""
+    return list(make()) if len(rows) <= Rows.CHUNK else _Lines(make)
+
+
+def _pdu_lines(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterable[PduLine]:
+    return _lines(rows, partial(_each_pdu, rows, sides, with_frames=with_frames))
+
+
+def _each_pdu(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterator[PduLine]:
     for side, code, start, _, stated, first, last, time, complete, _, _ in rows:
         frames = (first, last) if with_frames else None
         yield PduLine(sides[side], _NAMES[code], start, stated, frames, time, complete)
@@ -224,13 +252,17 @@ class _Messages(Table[Message]):
         super().__init__(rows, partial(_message, sides, origin))
         self._sides = sides
 
-    def lines(self) -> Iterator[MessageLine]:
+    def lines(self) -> Iterable[MessageLine]:
         """The same without their fields."""
         return _message_lines(self._rows, self._sides)
 
 
-def _message_lines(rows: Rows, sides: tuple[Side, Side]) -> Iterator[MessageLine]:
-    for side, context_id, values, _, _, data_set, start, stop, time, complete, _, _ in rows:
+def _message_lines(rows: Rows, sides: tuple[Side, Side]) -> Iterable[MessageLine]:
+    return _lines(rows, partial(_each_message, rows, sides))
+
+
+def _each_message(rows: Rows, sides: tuple[Side, Side]) -> Iterator[MessageLine]:
+    for side, context_id, values, _, _, data_set, start, stop, time, complete, pdus, _ in rows:
         kind, ident, responding_to, status, sop_class, sop_instance, more = said(values)
         yield MessageLine(
             sides[side],
@@ -246,6 +278,9 @@ def _message_lines(rows: Rows, sides: tuple[Side, Side]) -> Iterator[MessageLine
             stop,
             time,
             complete,
+            announces(values),
+            pdus[0] if pdus else None,
+            pdus[-1] if pdus else None,
             more,
         )
 
@@ -312,9 +347,16 @@ def _by_side(values: tuple[int, int]) -> Mapping[Side, int]:
     return {"requestor": values[0], "acceptor": values[1]}
 
 
+def _ending(row: Row, sides: tuple[Side, Side], frames: tuple[int, int] | None) -> Ending:
+    side, kind, time, frame = row
+    return Ending(sides[side], kind, time, frame if frames else None)
+
+
 def make_connection(_: int, row: Row) -> Connection:
     """The connection of a row."""
-    number, first, requestor, acceptor, kind, captured, findings = row
+    (
+        number, first, requestor, acceptor, kind, captured, findings, start, stop, frames, endings,
+    ) = row  # fmt: skip
     sides = SIDES[first]
     return Connection(
         connection=number,
@@ -323,4 +365,8 @@ def make_connection(_: int, row: Row) -> Connection:
         kind=kind,
         bytes=_by_side(captured),
         findings=tuple(_finding(one, sides) for one in findings),
+        start_time=start,
+        stop_time=stop,
+        frames=frames,
+        endings=tuple(_ending(one, sides, frames) for one in endings),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from dicomlab.model import (
     Capture,
@@ -17,18 +17,15 @@ from dicomlab.model import (
     Message,
     Pdu,
     PeerError,
-    Span,
-    printable,
+    Verdict,
 )
-from dicomlab.net import advice
 from dicomlab.net.fragments import fit
 from dicomlab.net.log import LogEntry
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import build
-from dicomlab.protocol.codec import finding
 from dicomlab.protocol.dimse import Assembler
+from dicomlab.protocol.leaves import finding
 from dicomlab.protocol.upper_layer import Step
-from dicomlab.spec import names
 from dicomlab.spec.command import NO_DATA_SET
 from dicomlab.spec.pdu import PRESENTATION_CONTEXT_AC
 
@@ -38,15 +35,10 @@ _CONTEXT_ID = 1
 _ANSWER = ("Presentation-context-ID", "Result/Reason")
 _MESSAGE_ID = 1
 _MOST_PDUS = 128  # that a C-ECHO-RSP may come in: two bytes in each would be enough
-_STATUSES = (0x0000, 0x0122, 0x0210, 0x0211, 0x0212)  # of C-ECHO, PS3.7 9.1.5.1.4
 _BELOW_TCP: Mapping[str, Layer] = {
     "name-unresolved": "name",
     "host-unreachable": "ip",
     "connect-forbidden": "ip",
-}
-_ECHOES = {  # what an A-ASSOCIATE-AC sends back of the request (PS3.8 Table 9-17)
-    "Called-AE-title": "Reserved (echo of Called-AE-title)",
-    "Calling-AE-title": "Reserved (echo of Calling-AE-title)",
 }
 
 
@@ -69,7 +61,8 @@ class EchoResult:
     status: int | None = None  # of the C-ECHO-RSP
     released: bool | None = None  # None: it did not come so far
     timings: Mapping[str, float] = field(default_factory=dict)  # step → seconds
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()  # of net alone those of an attempt without a connection
+    verdict: Verdict | None = None  # filled in by ``dicomlab.echo``, with all findings
     log: tuple[LogEntry, ...] = ()  # who sent what, when
     history: tuple[Step, ...] = ()  # our side's steps through PS3.8 Table 9-10
     capture: Capture | None = None  # the log as a capture; filled in by ``dicomlab.echo``
@@ -84,8 +77,9 @@ class EchoResult:
         if self.timings:
             steps = (f"{name} {1000 * took:.1f} ms" for name, took in self.timings.items())
             lines.append("  " + ", ".join(steps))
-        for one in self.findings:
-            lines += [f"  {one}", f"    {one.why}", f"    → {one.remedy}"]
+        lines += [f"  {one}" for one in self.findings]
+        if self.verdict is not None and self.verdict.failed:
+            lines += ["", str(self.verdict)]
         return "\n".join(lines)
 
 
@@ -99,8 +93,8 @@ def echo(
 ) -> EchoResult:
     """Connect, associate, C-ECHO, release; each within ``timeout`` seconds.
 
-    Whatever the peer does is in the result, with who has to change what. Raises BuildError for an
-    AE title that the standard does not allow.
+    Whatever the peer does is in the result; ``dicomlab.echo`` adds what it means. Raises BuildError
+    for an AE title that the standard does not allow.
     """
     request = _request(called_ae_title, calling_ae_title)
     result = EchoResult(
@@ -111,10 +105,8 @@ def echo(
         scu = SCU(host, port, timeout=timeout)
     except PeerError as error:
         layer = _BELOW_TCP.get(error.code, "tcp")
-        return replace(result, layer=layer, findings=(advice.failure(error),))
-    connected = time.perf_counter() - started
-    case = advice.Case(called_ae_title, calling_ae_title, host, port, scu.local)
-    attempt = _Attempt(scu, case, {"connect": connected})
+        return replace(result, layer=layer, findings=(_failure(error),))
+    attempt = _Attempt(scu, {"connect": time.perf_counter() - started})
     try:
         with scu:
             questions = attempt.associate(request)
@@ -130,10 +122,14 @@ def echo(
         status=attempt.status,
         released=attempt.released,
         timings=attempt.timings,
-        findings=tuple(attempt.findings),
         log=scu.log,
         history=scu.history,
     )
+
+
+def _failure(error: PeerError) -> Finding:
+    found = finding(error.code, str(error.args[0]).rstrip("."))
+    return replace(found, remedy=error.remedy or found.remedy)
 
 
 @lru_cache(maxsize=64)  # a monitor asks the same question again and again
@@ -147,7 +143,7 @@ def _question() -> bytes:
 
 
 class _Failed(Exception):
-    """The attempt ends here; its findings are made."""
+    """The attempt ends here."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__(layer)
@@ -159,53 +155,43 @@ class _Attempt:
     """One C-ECHO on its way, over a connection that stands."""
 
     scu: SCU
-    case: advice.Case
     timings: dict[str, float]
     ok: bool = False
     layer: Layer | None = None
     status: int | None = None
     released: bool | None = None
-    findings: list[Finding] = field(default_factory=list)
 
     def associate(self, request: Pdu) -> list[bytes]:
         """An association whose presentation context is accepted; gives the PDUs to ask with."""
         with self._timed("associate"):
             self._send(bytes(request), "tcp")
-            answer = self._receive("upper layer", "A-ASSOCIATE-RQ", self.scu.timeout)
-        if answer.type == "A-ASSOCIATE-RJ" and self.scu.state == "Sta1":
-            self.findings.append(advice.rejection(answer, self.case))
-        elif answer.type not in ("A-ASSOCIATE-AC", "A-ASSOCIATE-RJ"):
-            self._unexpected(answer, "upper layer", "the answer to the A-ASSOCIATE-RQ")
-        if self.scu.state != "Sta6":  # rejected, or the answer cannot be taken apart
-            raise _Failed("upper layer")
-        self.findings += _differing_echoes(request, answer)
-        self._check_context(request, answer)
+            answer = self._receive("upper layer", self.scu.timeout)
+        if answer.type != "A-ASSOCIATE-AC" or self.scu.state != "Sta6":
+            raise _Failed("upper layer")  # rejected, or no answer, or not to be taken apart
+        if not _accepts(answer, _values(request, "Transfer-syntax-name")):
+            raise _Failed("context")
         limits = _values(answer, "Maximum-length-received")
         try:
             return fit(_question(), limits[0] if limits else 0)
-        except PeerError:  # a finding of the answer says so
+        except PeerError:  # not even two bytes fit
             raise _Failed("upper layer") from None
 
     def ask(self, questions: list[bytes]) -> None:
         """C-ECHO-RQ and C-ECHO-RSP."""
-        early = self.scu.unread is not None
-        if early:
-            self._found("sequence-unexpected-pdu", "the answer came before the C-ECHO-RQ was sent")
+        early = self.scu.unread is not None  # an answer before the question
         with self._timed("echo"):
             for pdu in questions:
                 self._send(pdu, "dimse")
             answer = self._message()
-        self.findings += _answer_findings(answer, self.case)
         self.status = answer.status
-        contradictory = any(one.code == "cmd-duplicate-tag" for one in self.findings)
         self.ok = (
             not early
-            and not contradictory
             and answer.complete
             and answer.type == "C-ECHO-RSP"
             and answer.responding_to == _MESSAGE_ID
             and _data_set_type(answer) == NO_DATA_SET
             and answer.status == 0
+            and not _contradicts_itself(answer)
         )
         self.layer = None if self.ok else "dimse"
 
@@ -215,127 +201,55 @@ class _Attempt:
             with self._timed("release"):
                 self.scu.release()
             self.released = True
-        except PeerError as error:
+        except PeerError:
             self.released = False
             self.layer = self.layer or "release"
-            self.findings.append(replace(advice.failure(error), severity="warning"))
 
     def recognize(self) -> None:
         """What came only when we hung up, from a peer that was silent: a web server, perhaps."""
         came = [one for one in self.scu.log if one.sender == "acceptor" and one.data]
         if self.layer == "tcp" and came:
-            found = came[0].pdus[0].findings
-            self.findings[:0] = [replace(one, sender="acceptor") for one in found]
-            tls = any(one.code == "not-dicom-tls" for one in found)
-            self.layer = "tls" if tls else "upper layer"
+            self.layer = "tls" if _is_tls(came[0].pdus[0]) else "upper layer"
 
     # --- to and fro -----------------------------------------------------------------------
 
     def _send(self, pdu: bytes, layer: Layer) -> None:
         try:
             self.scu.send(pdu)
-        except PeerError as error:
-            self.findings.append(advice.failure(error))
+        except PeerError:
             raise _Failed(layer) from None
 
-    def _receive(self, layer: Layer, after: str, timeout: float) -> Pdu:
-        """The next PDU, its findings taken over; an A-ABORT, or what is no PDU, ends it all."""
+    def _receive(self, layer: Layer, timeout: float) -> Pdu:
+        """The next PDU; an A-ABORT, or what is no PDU, ends it all."""
         try:
             pdu = self.scu.receive(timeout)
-        except PeerError as error:
-            self._no_pdu(error, layer)
-        self.findings += [replace(one, sender="acceptor") for one in pdu.findings]
+        except PeerError:
+            spoken = any(one.sender == "acceptor" and one.data for one in self.scu.log)
+            raise _Failed(layer if spoken or self.scu.unread is not None else "tcp") from None
         if pdu.type is None:
-            tls = any(one.code == "not-dicom-tls" for one in pdu.findings)
-            raise _Failed("tls" if tls else layer)
+            raise _Failed("tls" if _is_tls(pdu) else layer)
         if pdu.type == "A-ABORT" and self.scu.state == "Sta1":
-            self.findings.append(advice.abortion(pdu, after, self.case))
             raise _Failed(layer)
         return pdu
-
-    def _no_pdu(self, error: PeerError, layer: Layer) -> NoReturn:
-        cut = self.scu.unread
-        spoken = cut or any(one.sender == "acceptor" and one.data for one in self.scu.log)
-        if cut is not None:
-            self.findings += [replace(one, sender="acceptor") for one in cut.findings]
-        found = advice.failure(error) if spoken else advice.no_answer(error, self.case)
-        self.findings.append(found)
-        raise _Failed(layer if spoken else "tcp")
-
-    def _unexpected(self, pdu: Pdu, layer: Layer, instead_of: str) -> NoReturn:
-        what = f"{pdu.name} came in place of {instead_of}"
-        self._found("sequence-unexpected-pdu", what, pdu.root.span)
-        raise _Failed(layer)
 
     def _message(self) -> Message:
         """The message that comes in answer, put together from its fragments."""
         deadline = time.monotonic() + self.scu.timeout
         assembler = Assembler("acceptor")
-        begun = False
-        try:
-            for _ in range(_MOST_PDUS):
-                left = max(deadline - time.monotonic(), 0)
-                pdu = self._receive("dimse", "C-ECHO-RQ", left)
-                if pdu.type != "P-DATA-TF":
-                    self._unexpected(pdu, "dimse", "the C-ECHO-RSP")
-                if self.scu.state != "Sta6":
-                    raise _Failed("dimse")
-                self._check_fragments(pdu, assembler)
-                messages = assembler.feed(pdu)
-                if messages:
-                    return messages[0]
-                begun = True
-            raise _Failed("dimse")
-        except _Failed:
-            if begun:
-                self._found("fragment-incomplete", "the C-ECHO-RSP has begun and does not end")
-            for message in assembler.rest():
-                self.findings += _answer_findings(message, self.case)
-            raise
-
-    # --- what is wrong --------------------------------------------------------------------
-
-    def _found(self, code: str, what: str, span: Span | None = None) -> None:
-        self.findings.append(finding(code, what, span, sender="acceptor"))
-
-    def _check_context(self, proposal: Pdu, answer: Pdu) -> None:
-        """Fails unless our presentation context was accepted, with what we proposed."""
-        proposed = _values(proposal, "Transfer-syntax-name")
-        accepted: list[bool] = []  # each answer that there is
-        for item in answer.fields:
-            fields = {one.name: one for one in item.children}
-            ident, result = (fields.get(name) for name in _ANSWER)
-            if item.code != PRESENTATION_CONTEXT_AC.code or ident is None or result is None:
-                continue
-            uids = _values(item, "Transfer-syntax-name")
-            if ident.value != _CONTEXT_ID:
-                what = f"presentation context {ident.value} was never proposed"
-                self._found("context-id-not-proposed", what, ident.span)
-                continue
-            if result.value in names.CONTEXT_RESULTS and result.value != 0:
-                self.findings.append(advice.refused_context(result, self.case))
-            elif result.value == 0 and not set(uids) <= set(proposed):
-                what = f"the acceptor chose {', '.join(map(printable, uids))}"
-                self._found("transfer-syntax-not-proposed", what, item.span)
-            accepted.append(result.value == 0 and uids == proposed)
-        if not accepted:
-            self._found("context-unanswered", f"presentation context {_CONTEXT_ID} has no answer")
-        if accepted != [True]:
-            raise _Failed("context")
-
-    def _check_fragments(self, pdu: Pdu, assembler: Assembler) -> None:
-        """Fails for a fragment in another context, or of a data set that nothing announced."""
-        strange = set(_values(pdu, "Presentation-context-ID")) - {_CONTEXT_ID}
-        if strange:
-            what = f"the answer came in presentation context {min(strange)}"
-            self._found("context-id-not-proposed", what, pdu.root.span)
-            raise _Failed("dimse")
-        is_data = not _values(pdu, "Message Control Header")[0] & 1
-        if is_data and not assembler.rest():
-            self._found(
-                "fragment-order", "a data set came, and no command set before", pdu.root.span
-            )
-            raise _Failed("dimse")
+        for _ in range(_MOST_PDUS):
+            left = max(deadline - time.monotonic(), 0)
+            pdu = self._receive("dimse", left)
+            if pdu.type != "P-DATA-TF" or self.scu.state != "Sta6":
+                break
+            is_data = not _values(pdu, "Message Control Header")[0] & 1
+            if set(_values(pdu, "Presentation-context-ID")) != {_CONTEXT_ID} or (
+                is_data and not assembler.rest()
+            ):
+                break  # in another context, or a data set that nothing announced
+            messages = assembler.feed(pdu)
+            if messages:
+                return messages[0]
+        raise _Failed("dimse")
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -344,38 +258,28 @@ class _Attempt:
         self.timings[name] = time.perf_counter() - started
 
 
-def _differing_echoes(proposal: Pdu, answer: Pdu) -> Iterator[Finding]:
-    """What the A-ASSOCIATE-AC should have sent back, and did not."""
-    for sent, returned in _ECHOES.items():
-        there = answer[returned]
-        if there.raw != proposal[sent].raw:
-            what = f"{sent} came back as {there.text!r}"
-            yield finding("ac-echo-differs", what, there.span, sender="acceptor")
+def _accepts(answer: Pdu, proposed: list[Any]) -> bool:
+    """Whether our presentation context, and no other, was accepted with what we proposed."""
+    accepted: list[bool] = []  # each answer that there is
+    for item in answer.fields:
+        fields = {one.name: one for one in item.children}
+        ident, result = (fields.get(name) for name in _ANSWER)
+        if item.code != PRESENTATION_CONTEXT_AC.code or ident is None or result is None:
+            continue
+        if ident.value == _CONTEXT_ID:
+            uids = _values(item, "Transfer-syntax-name")
+            accepted.append(result.value == 0 and uids == proposed)
+    return accepted == [True]
 
 
-def _answer_findings(answer: Message, case: advice.Case) -> Iterator[Finding]:
-    """What is wrong with the message that came in answer."""
+def _is_tls(pdu: Pdu) -> bool:
+    return any(one.code == "not-dicom-tls" for one in pdu.findings)
 
-    def found(code: str, what: str) -> Finding:
-        return finding(code, what, Span(answer.start, answer.stop), sender="acceptor")
 
-    yield from answer.findings
-    if answer.type != "C-ECHO-RSP":
-        yield found("response-unexpected", f"{answer.type} came in answer to a C-ECHO-RQ")
-    elif answer.responding_to not in (None, _MESSAGE_ID):
-        what = f"the answer is to Message ID {answer.responding_to}, {_MESSAGE_ID} was asked"
-        yield found("response-unexpected", what)
-    if _data_set_type(answer) not in (None, NO_DATA_SET):
-        yield found("cmd-data-set-flag", "the C-ECHO-RSP announces a data set")
-    if answer.sop_class not in (None, names.VERIFICATION):
-        what = f"the answer is for {printable(answer.sop_class or '')}, not Verification"
-        yield found("sop-class-mismatch", what)
-    if answer.status is not None and answer.status not in _STATUSES:
-        what = f"{answer.status:04X}H is no status of a C-ECHO"
-        yield found("status-not-for-service", what)
-    if answer.status:
-        comment = answer.element("Error Comment")
-        yield advice.failed_status(answer.status, comment.text if comment else "", case)
+def _contradicts_itself(answer: Message) -> bool:
+    """Whether an element stands twice, perhaps with another value."""
+    names = [one.name for one in answer.fields]
+    return len(names) != len(set(names))
 
 
 def _data_set_type(message: Message) -> int | None:

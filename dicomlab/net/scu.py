@@ -43,6 +43,7 @@ class SCU:
         self._log: list[LogEntry] = []
         self._socket, self.local, self.remote = connect(host, port, timeout)
         self._open = True
+        self._arrived = 0  # when the last bytes came, nanoseconds since 1970
         step = self._layer.step("Evt1")  # the A-ASSOCIATE-RQ that you send confirms the connect
         self._note("requestor", b"", step.state)
 
@@ -87,7 +88,7 @@ class SCU:
         deadline = time.monotonic() + seconds
         while (received := self._layer.next_pdu()) is None:
             self._layer.receive_data(self._take(deadline, seconds))
-        self._note("acceptor", received.data, received.step.state)
+        self._note("acceptor", received.data, received.step.state, self._arrived)
         if received.answer:
             with suppress(PeerError):  # what came counts, even if nobody hears the answer
                 self._put(received.answer)
@@ -189,6 +190,7 @@ class SCU:
             raise self._gone(what) from None
         if not data:
             raise self._gone(f"{self.remote} sent {self._so_far()}, then closed the connection.")
+        self._arrived = time.time_ns()
         return data
 
     def _so_far(self) -> str:
@@ -206,15 +208,16 @@ class SCU:
         before = self.state
         unread = self.unread
         if unread is not None:
-            self._note("acceptor", bytes(unread), before)
+            self._note("acceptor", bytes(unread), before, self._arrived)
         self._socket.close()
         if before != "Sta1":
             self._layer.step("Evt17")
         self._note(by, b"", before)
 
-    def _note(self, sender: Side, data: bytes, before: str) -> None:
-        now = time.time_ns()
-        entry = LogEntry(now, 0, self.local, self.remote, sender, data, before, self.state)
+    def _note(self, sender: Side, data: bytes, before: str, when: int | None = None) -> None:
+        entry = LogEntry(
+            when or time.time_ns(), 0, self.local, self.remote, sender, data, before, self.state
+        )
         self._log.append(entry)
 
 

@@ -197,6 +197,7 @@ def message(
         status=status,
         sop_class=sop_class,
         sop_instance=sop_instance,
+        announces=announces(values),
         fragments=tuple(Span(*span) for span in spans),
         more=more,
         tree=partial(decode_command_set, command_set, start=start),
@@ -222,6 +223,12 @@ def said(values: Mapping[int, Any]) -> Said:
         _text(values, 0x1000) or _text(values, 0x1001),
         _more(values) if not values.keys() <= _PLAIN else _NOTHING,
     )
+
+
+def announces(values: Mapping[int, Any]) -> bool | None:
+    """Whether a command set says that a data set follows; None where it says nothing."""
+    data_set = values.get(command.DATA_SET_TYPE)
+    return None if data_set is None else data_set != command.NO_DATA_SET
 
 
 def name(command_field: int | None) -> str:

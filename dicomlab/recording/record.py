@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from dicomlab.dissect.associations import dissect
+from dicomlab.captures import dissect
 from dicomlab.model import Capture, CaptureError, DicomlabError, Endpoint, PeerError, printable
 from dicomlab.recording.relay import Relay
 from dicomlab.recording.tshark import LiveCapture

@@ -256,7 +256,7 @@ FINDINGS: dict[str, FindingRow] = {
         "warning", "The standard gives no meaning to this source and reason together.",
         f"{_SENDER} uses a defined combination; ask its log for the reason.",
         "PS3.8 Table 9-26"),
-    # --- raised by net: what an attempt shows, or one end of a conversation by its order --------
+    # --- raised by net: what only an attempt shows; by dissect, where a file shows the same ------
     "name-unresolved": FindingRow(
         "error", "The name stands for no address: nothing was sent to anybody.",
         "Whoever configured the caller corrects the name, or enters the address.", "RFC 1034"),
@@ -275,6 +275,7 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The connection request was never answered: a firewall drops it, or the machine "
         "is off.", "Whoever runs the network opens the way from the caller to this port.",
         "RFC 9293"),
+    # --- raised by lint: what takes both directions, their order, time or state ------------------
     "peer-silent": FindingRow(
         "error", "The peer holds the connection and says nothing: what should come next never did.",
         "Whoever runs the silent application looks into its log at that second.", "PS3.8 9.1.5"),
@@ -294,8 +295,8 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The state machine allows no such PDU here; the receiver aborts.",
         f"{_SENDER} follows PS3.8 Table 9-10.", "PS3.8 Table 9-10"),
     "context-refused": FindingRow(
-        "error", "The acceptor takes no messages of this SOP Class with these transfer syntaxes.",
-        "Whoever runs the acceptor enables the SOP Class for this requestor.",
+        "warning", "The acceptor has the SOP Class, and does not let this requestor use it here.",
+        "Whoever runs the acceptor allows the SOP Class to this requestor.",
         "PS3.8 Table 9-18"),
     "context-unanswered": FindingRow(
         "warning", "Every proposed presentation context gets an answer; this one did not.",
@@ -309,12 +310,6 @@ FINDINGS: dict[str, FindingRow] = {
     "ac-echo-differs": FindingRow(
         "info", "The acceptor sends these bytes of the request back; nobody tests them.",
         "Nobody has to change anything.", "PS3.8 Table 9-17"),
-    "fragment-order": FindingRow(
-        "error", "A data set fragment comes after the command set that announces it.",
-        f"{_SENDER} sends the fragments in order.", "PS3.8 E.1"),
-    "fragment-incomplete": FindingRow(
-        "error", "The last fragment of the message never came: the receiver waits for it.",
-        f"{_SENDER} marks and sends the last fragment.", "PS3.8 E.2"),
     "cmd-data-set-flag": FindingRow(
         "error", "Command Data Set Type disagrees with the message: this one has no data set.",
         f"{_SENDER} sends 0101H.", "PS3.7 9.3"),
@@ -331,7 +326,74 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The request arrived and was understood, and the answer is not Success.",
         "Whoever runs the answering application looks into its log for the request.",
         "PS3.7 annex C"),
-    # --- raised by dissect: what only a capture file shows ---------------------------------------
+    "ae-unknown": FindingRow(
+        "error", "The AE title is well formed, but not one that the acceptor knows.",
+        "The AE title is registered where it is unknown, or corrected where it is entered.",
+        "PS3.8 Table 9-21"),
+    "no-context-accepted": FindingRow(
+        "error", "The association was accepted, but none of its presentation contexts: there is "
+        "nothing that could be sent over it.",
+        "Both ends are given an abstract syntax and a transfer syntax in common.",
+        "PS3.8 Table 9-18"),
+    "abstract-syntax-unsupported": FindingRow(
+        "info", "The acceptor offers no such SOP Class: nothing of it can be sent here.",
+        "Whoever needs it enables the SOP Class at the acceptor, or calls one that offers it.",
+        "PS3.8 Table 9-18"),
+    "transfer-syntax-unsupported": FindingRow(
+        "info", "The acceptor takes the SOP Class, but in none of the proposed transfer syntaxes.",
+        "Whoever needs it proposes Implicit VR Little Endian as well, or enables the syntax at the "
+        "acceptor.", "PS3.8 Table 9-18"),
+    "context-id-not-accepted": FindingRow(
+        "error", "The presentation context was proposed, but not accepted: nothing may be sent in "
+        "it.", f"{_SENDER} uses accepted contexts only.", "PS3.8 7.1.1.14"),
+    "answer-not-proposed": FindingRow(
+        "error", "The acceptor answers what the requestor did not propose.",
+        "The maker of the accepting application leaves it out.", "PS3.7 D.3.3"),
+    "user-identity-unanswered": FindingRow(
+        "warning", "The requestor asked for an answer to its user identity, and none came: it may "
+        "end the association.", "Whoever runs the acceptor switches user identity on; or the "
+        "requestor does not ask for an answer.", "PS3.7 D.3.3.7"),
+    "role-not-negotiated": FindingRow(
+        "error", "Who accepts an association may ask for a service only in a role that was agreed "
+        "on.", "The requestor proposes the SCP role for this SOP Class, and the acceptor grants "
+        "it.", "PS3.7 D.3.3.4"),
+    "max-length-exceeded": FindingRow(
+        "error", "The receiver said how long a P-DATA-TF may be; this one is longer.",
+        f"{_SENDER} keeps to the maximum length of its peer.", "PS3.8 D.1"),
+    "sequence-ignored": FindingRow(
+        "info", "The receiver had ended the association already, and ignores the PDU.",
+        "Nobody has to change anything.", "PS3.8 Table 9-10"),
+    "closed-without-release": FindingRow(
+        "warning", "All was answered, but the connection was closed without a release: the peer "
+        "cannot tell that from a failure.", "The maker of the closing application releases the "
+        "association first.", "PS3.8 7.2"),
+    "release-unanswered": FindingRow(
+        "warning", "A release was asked for, and the A-RELEASE-RP never came; what was asked "
+        "before is done.", "The maker of the application that was asked answers with an "
+        "A-RELEASE-RP.", "PS3.8 7.2"),
+    "request-unanswered": FindingRow(
+        "error", "Every request gets a response; this one did not.",
+        "Whoever runs the silent application looks into its log for the request.", "PS3.7 9.1"),
+    "message-id-reused": FindingRow(
+        "error", "A request with this Message ID is open: nobody can tell the answers apart.",
+        "The maker of the asking application counts its Message IDs.", "PS3.7 9.1"),
+    "operations-window-exceeded": FindingRow(
+        "error", "More requests are open than were agreed on; without an agreement, one.",
+        "The maker of the asking application waits for the answer, or negotiates an Asynchronous "
+        "Operations Window.", "PS3.7 D.3.3.3"),
+    "service-not-in-sop-class": FindingRow(
+        "error", "The SOP Class of this message has no such service.",
+        "The maker of the asking application asks for a service of the SOP Class.", "PS3.4"),
+    "dimse-warning": FindingRow(
+        "info", "The request was done, and not quite as it was asked for.",
+        "Whoever runs the asking application reads what the answer warns of.", "PS3.7 annex C"),
+    # --- raised by dissect: what the bytes of one direction or a capture file show ---------------
+    "fragment-order": FindingRow(
+        "error", "A data set fragment comes after the command set that announces it.",
+        f"{_SENDER} sends the fragments in order.", "PS3.8 E.1"),
+    "fragment-incomplete": FindingRow(
+        "error", "The last fragment of the message never came: the receiver waits for it.",
+        f"{_SENDER} marks and sends the last fragment.", "PS3.8 E.2"),
     "capture-one-way": FindingRow(
         "warning", "One direction was not recorded at all: what was answered cannot be said.",
         "Whoever records mirrors both directions of the port.", "RFC 9293"),

@@ -245,11 +245,30 @@ def status_text(
     The most specific meaning wins: that of the SOP Class in this service, of the service, of all
     services, at last the class of the value. None if PS3.7 annex C has no range for it.
     """
-    if service is not None:
-        code = f"{status:04X}"
-        for key in ((service, sop_class), (service, None)):
-            if codes := _BY_SERVICE.get(key):
-                for written in (code, code[:-2] + "xx", code[:-3] + "xxx"):
-                    if written in codes:
-                        return codes[written]
-    return names.status_text(status)
+    own = _own_text(status, service, sop_class) if service is not None else None
+    return own or names.status_text(status)
+
+
+def is_listed(status: int, service: str, sop_class: str | None = None) -> bool:
+    """Whether the standard lists a status for the answers of ``service`` for ``sop_class``.
+
+    What is left to the service classes counts as listed where the service is one of DIMSE-N: the
+    tables here do not hold all of them.
+    """
+    known = SERVICES.get(service)
+    if known is None or status in known.shared:
+        return True
+    if service in _DIMSE_N and not 0 < status < 0x1000:
+        return True
+    return _own_text(status, service, sop_class) is not None
+
+
+def _own_text(status: int, service: str, sop_class: str | None) -> str | None:
+    """What a status says in the answers of this service, and perhaps in no others."""
+    code = f"{status:04X}"
+    for key in ((service, sop_class), (service, None)):
+        if codes := _BY_SERVICE.get(key):
+            for written in (code, code[:-2] + "xx", code[:-3] + "xxx"):
+                if written in codes:
+                    return codes[written]
+    return None

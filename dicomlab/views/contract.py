@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, TextIO
@@ -25,6 +26,7 @@ from dicomlab.model import (
     MessageLine,
     PduLine,
     Side,
+    Verdict,
     association_lines,
 )
 
@@ -94,7 +96,7 @@ def _association(association: AssociationLine, digits: int) -> Iterator[str]:
         f', "out_of_order_segments": {_sides(association.out_of_order_segments)}, "findings": ['
     )
     yield from _joined(map(_finding, association.findings))
-    yield "]}"
+    yield f'], "verdict": {_verdict(association.verdict)}}}'
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:
@@ -123,7 +125,7 @@ def _pdus(pdus: Iterable[PduLine], digits: int) -> Iterator[str]:
 def _messages(messages: Iterable[MessageLine], digits: int) -> Iterator[str]:
     for (
         sender, kind, context_id, message_id, responding_to, status, sop_class, sop_instance,
-        dataset_bytes, start, end, time, complete, more,
+        dataset_bytes, start, end, time, complete, _, _, _, more,
     ) in messages:  # fmt: skip
         yield (
             f'{{"from": "{sender}", "type": {quoted(kind)}, "context_id": {context_id}'
@@ -185,7 +187,16 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "kind": connection.kind,
         "bytes": dict(connection.bytes),
         "findings": [json.loads(_finding(one)) for one in connection.findings],
+        "verdict": json.loads(_verdict(connection.verdict)),
     }
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "null"
+    if not verdict.causes:
+        return f'{{"summary": {quoted(verdict.summary)}, "causes": []}}'
+    return json.dumps(asdict(verdict))
 
 
 def _finding(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import chain, islice
 from typing import Any
 
-from dicomlab.model import Finding
+from dicomlab.model import Cause, Finding
 from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
 from dicomlab.views.states import Move
@@ -40,6 +40,7 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
+    Reasons,
     Step,
 )
 
@@ -50,7 +51,7 @@ NUMBERS = 5  # connections that are named as examples
 
 
 def show(value: Any) -> str:
-    """A Pdu, Draft, Association, Capture, Finding or findings as a piece of HTML."""
+    """A Pdu, Draft, Association, Capture, Verdict, Finding or findings as a piece of HTML."""
     view = viewmodel.view(value)
     body = "".join(_RENDER[type(view)](view))
     return f'<div class="dicomlab"><style>{_STYLE}</style>{body}</div>'
@@ -153,10 +154,22 @@ _STYLE = "".join(
         ".dicomlab table.dl .dl-tone-good{color:var(--dl-good)}",
         ".dicomlab table.dl tfoot td{background:var(--dl-panel);font-weight:bold;",
         "font-size:1.1em;padding:.5em .8em;border-left:6px solid}",
+        # verdicts
+        ".dicomlab .dl-card{background:var(--dl-panel);border-color:var(--dl-line)}",
+        ".dicomlab .dl-card.dl-tone-error{border-color:var(--dl-error)!important}",
+        ".dicomlab .dl-card.dl-tone-good{border-color:var(--dl-good)!important}",
+        ".dicomlab .dl-card p{margin:.2em 0 .6em;font-size:1.15em}",
+        ".dicomlab .dl-card ol{margin:0;padding-left:1.6em}.dicomlab .dl-card ul{margin:.2em 0;",
+        "padding-left:1.2em;font-size:.92em}.dicomlab .dl-card ol>li{margin:.3em 0 .8em}",
+        ".dicomlab .dl-card bdi{overflow-wrap:anywhere}.dicomlab .dl-change{margin:.15em 0}",
+        ".dicomlab .dl-likelihood{display:inline-block;border:1.5px solid;border-radius:3px;",
+        "padding:0 .4em;font-size:.85em;margin-right:.3em}",
+        ".dicomlab .dl-advice{color:var(--dl-ink)}",
         *_colours(),
     ]
 )
 
+_CARD = "border-left:6px solid;padding:.5em 1em;margin:.4em 0 1em;max-width:60em"  # without styles
 _LEFT = ' style="text-align:left"'  # where a notebook's own styles would have it at the right
 _SYMBOLS = {"good": "✔", "warning": "▲", "error": "✖", "plain": ""}
 
@@ -288,6 +301,8 @@ def _ladder(view: Ladder) -> Iterator[str]:
     outcome = escape(f"{_SYMBOLS[view.tone]} {view.outcome}".strip())
     yield f'</tbody><tfoot><tr><td colspan="5" class="dl-tone-{view.tone}">{outcome}</td></tr>'
     yield "</tfoot></table>"
+    if view.reasons.causes:
+        yield from _verdict(view.reasons)
     yield from _findings(view.findings)
 
 
@@ -419,11 +434,13 @@ def _entry(entry: Entry, view: Listing) -> str:
     findings = f"{entry.findings:,} ({entry.worst})" if entry.findings else ""
     ended = f"<b>{escape(f'{_SYMBOLS[entry.tone]} {entry.ended}'.strip())}</b>"
     why = "".join(f"<br><bdi>{escape(one)}</bdi>" for one in entry.why)
+    advice = "".join(f"<br><bdi>{escape(one)}</bdi>" for one in entry.advice)
+    advice = advice and f'<span class="dl-advice">{advice}</span>'
     return (
         f'<tr><th scope="row">{entry.connection}</th>'
         f'<td class="dl-whole"{_LEFT}>{time}<br><span class="dl-quiet">{lasted}</span></td>{ends}'
         f"<td{_LEFT}><bdi>{escape(entry.done)}</bdi></td>"
-        f'<td class="dl-tone-{entry.tone}"{_LEFT}>{ended}{why}</td>'
+        f'<td class="dl-tone-{entry.tone}"{_LEFT}>{ended}{why}{advice}</td>'
         f'<td class="dl-whole">{_duration(entry.slowest)}</td>'
         f"<td>{entry.pdus:,}</td><td>{findings}</td></tr>"
     )
@@ -469,6 +486,32 @@ def _strays(view: Listing) -> Iterator[str]:
     )
 
 
+def _verdict(view: Reasons) -> Iterator[str]:
+    """A card: what happened, and each cause with who changes what."""
+    said = escape(f"{_SYMBOLS[view.tone]} {view.summary}")
+    yield f'<div class="dl-card dl-tone-{view.tone}" style="{_CARD}"><p><b>{said}</b></p>'
+    if view.causes:
+        yield "<ol>"
+        yield from map(_cause, view.causes)
+        yield "</ol>"
+    yield "</div>"
+
+
+def _cause(one: Cause) -> str:
+    evidence = "".join(
+        f"<li>{mark} <bdi>{escape(text)}</bdi></li>"
+        for mark, texts in (("speaks for it:", one.evidence), ("speaks against it:", one.against))
+        for text in texts
+    )
+    return (
+        f'<li><span class="dl-likelihood">{one.likelihood}</span> '
+        f'<b><bdi>{escape(one.title)}</bdi></b> <span class="dl-quiet">{one.code}</span>'
+        f'<div class="dl-change"><bdi>{escape(one.who)}</bdi>: <b><bdi>{escape(one.change)}</bdi>'
+        f'</b></div><ul class="dl-quiet">{evidence}'
+        f"<li>to make sure: <bdi>{escape(one.confirm)}</bdi></li></ul></li>"
+    )
+
+
 def _findings(view: Findings) -> Iterator[str]:
     if not view.notes:
         return
@@ -496,4 +539,5 @@ _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     Ladder: _ladder,
     Listing: _listing,
     Findings: _findings,
+    Reasons: _verdict,
 }

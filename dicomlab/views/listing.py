@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from dicomlab.model import Association, Capture, Connection, Severity, printable
 from dicomlab.views import summary, theme
+from dicomlab.views.reasons import advice
 from dicomlab.views.sequence import End, end_of
 from dicomlab.views.summary import WORSE, Summary
 from dicomlab.views.theme import Tone
@@ -45,6 +46,7 @@ class Entry:
     ended: str
     tone: Tone
     why: tuple[str, ...]  # why it failed
+    advice: tuple[str, ...]  # who changes what
     slowest: int | None  # nanoseconds
     pdus: int
     duration: int | None  # nanoseconds
@@ -309,6 +311,7 @@ def entry(association: Association, found: Summary) -> Entry:
         ended=ended,
         tone=_tone(association, found),
         why=tuple(summary.reasons(association, found)),
+        advice=advice(association.verdict) if found.failed else (),
         slowest=found.slowest,
         pdus=len(association.pdus),
         duration=times[1] - times[0] if len(times) == 2 else None,

@@ -170,6 +170,7 @@ def _associations(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator
 def _failure(one: Entry, table: _Table, pen: Pen) -> Iterator[str]:
     yield pen(table.row(one), TONES["error"], BOLD)
     yield from (pen(line, TONES["error"]) for line in table.why(one.why))
+    yield from table.why(one.advice)
 
 
 def _well(one: Entry, table: _Table, pen: Pen) -> str:

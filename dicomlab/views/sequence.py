@@ -20,6 +20,7 @@ from dicomlab.views.outline import (
     carried_on,
     outline,
 )
+from dicomlab.views.reasons import Reasons, reasons_of
 from dicomlab.views.states import UNKNOWN, Move
 from dicomlab.views.summary import meaning_of
 from dicomlab.views.summary import outcome as outcome_of
@@ -81,6 +82,7 @@ class Ladder:
     outcome: str
     tone: Tone
     findings: Findings
+    reasons: Reasons
 
 
 def ladder(association: Association) -> Ladder:
@@ -98,6 +100,7 @@ def ladder(association: Association) -> Ladder:
         outcome=outcome,
         tone=tone,
         findings=findings_of(association.findings),
+        reasons=reasons_of(association.verdict),
     )
 
 

@@ -174,7 +174,8 @@ def reasons(association: Association, found: Summary) -> Iterator[str]:
         yield printable(f"{many} failed: {answer}.")
     if len(answers) > TOLD:
         yield f"Other statuses of failure: {len(answers) - TOLD}."
-    if found.gravest is not None:
+    explained = association.verdict is not None and association.verdict.failed
+    if found.gravest is not None and not explained:
         one = found.gravest
         yield printable(f"{one.severity}: {one.code}: {one.what}")
 

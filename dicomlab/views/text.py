@@ -24,6 +24,7 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
+    Reasons,
     Step,
 )
 
@@ -46,7 +47,7 @@ def show(
     height: int = 50,
     encoding: str | None = None,
 ) -> str:
-    """A Pdu, Draft, Association, Capture, Finding or findings as lines of text.
+    """A Pdu, Draft, Association, Capture, Verdict, Finding or findings as lines of text.
 
     The list of a capture keeps to ``height``. ``encoding`` is that of where it goes, the standard
     output's if None: what it lacks is replaced.
@@ -69,6 +70,8 @@ def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
             return _findings(view, pen, width)
         case Agreement():
             return _agreement(view, pen, width)
+        case Reasons():
+            return _verdict(view, pen, width)
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -191,6 +194,9 @@ def _ladder(view: Ladder, pen: Pen, width: int) -> Iterator[str]:
     yield ""
     for line in wrapped(f"{MARKS[view.tone]} {view.outcome}", width):
         yield pen(line, TONES[view.tone], BOLD)
+    if view.reasons.causes:
+        yield ""
+        yield from _causes(view.reasons, pen, width)
     if view.findings.notes:
         yield ""
         yield from _findings(view.findings, pen, width)
@@ -310,6 +316,26 @@ def _contexts(contexts: Sequence[Context], pen: Pen, width: int) -> Iterator[str
         )
         tone = TONES["error"] if one.tone == "error" else 0
         yield from (pen(line, tone) for line in columns(cells, widths))
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def _verdict(view: Reasons, pen: Pen, width: int) -> Iterator[str]:
+    for line in wrapped(f"{MARKS[view.tone]} {view.summary}", width):
+        yield pen(line, TONES[view.tone], BOLD)
+    yield from _causes(view, pen, width)
+
+
+def _causes(view: Reasons, pen: Pen, width: int) -> Iterator[str]:
+    for number, one in enumerate(view.causes, 1):
+        title = f"{number}. {one.likelihood}: {one.title} ({one.code})"
+        yield from (pen(line, BOLD) for line in wrapped(title, width))
+        yield from (f"   {line}" for line in wrapped(f"→ {one.who}: {one.change}", width - 3))
+        for mark, texts in (("+", one.evidence), ("–", one.against)):
+            for text in texts:
+                yield from (pen(f"   {line}", DIM) for line in wrapped(f"{mark} {text}", width - 3))
+        yield from (f"   {line}" for line in wrapped(f"To make sure: {one.confirm}", width - 3))
 
 
 # --- findings ------------------------------------------------------------------------------------

@@ -1,17 +1,18 @@
 """All that a renderer sees: pure data, ready to be shown, the same for every way of showing.
 
-``view(value)`` turns a value of the model into one of four views: the bytes of a PDU
+``view(value)`` turns a value of the model into one of five views: the bytes of a PDU
 (:class:`ByteLayout`), the sequence of an association (:class:`Ladder`), the list of a capture
-(:class:`Listing`), findings (:class:`Findings`). What came from a peer is spelled out here, so that
-no control character passes; secrets are masked here; what is long is folded here, with its count.
-Views are frozen dataclasses of numbers, texts and tuples: ``dataclasses.asdict`` gives JSON.
+(:class:`Listing`), findings (:class:`Findings`), a verdict (:class:`Reasons`). What came from a
+peer is spelled out here, so that no control character passes; secrets are masked here; what is long
+is folded here, with its count. Views are frozen dataclasses of numbers, texts and tuples:
+``dataclasses.asdict`` gives JSON.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from dicomlab.model import Association, Capture, Finding, Pdu
+from dicomlab.model import Association, Capture, Finding, Pdu, Verdict
 from dicomlab.protocol.build import Draft
 from dicomlab.views.agreement import Agreement, agreement
 from dicomlab.views.layout import (
@@ -26,6 +27,7 @@ from dicomlab.views.layout import (
     rows,
 )
 from dicomlab.views.listing import Entry, Listing, Pair, Reason, Stray, listing
+from dicomlab.views.reasons import Reasons, reasons_of
 from dicomlab.views.sequence import End, Ladder, Step, ladder
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Listing",
     "Pair",
     "Reason",
+    "Reasons",
     "Segment",
     "Step",
     "Stray",
@@ -52,11 +55,11 @@ __all__ = [
     "view",
 ]
 
-View = ByteLayout | Ladder | Listing | Findings | Agreement
+View = ByteLayout | Ladder | Listing | Findings | Agreement | Reasons
 
 
 def view(value: Any) -> View:
-    """What is to be shown of a Pdu, Draft, Association, Capture, Finding or several findings."""
+    """What is to be shown of a Pdu, Draft, Association, Capture, Verdict, Finding or findings."""
     match value:
         case Pdu():
             return rows(value)
@@ -68,8 +71,10 @@ def view(value: Any) -> View:
             return listing(value)
         case Finding():
             return findings_of([value])
+        case Verdict():
+            return reasons_of(value)
         case list() | tuple() if all(isinstance(one, Finding) for one in value):
             return findings_of(value)
-        case ByteLayout() | Ladder() | Listing() | Findings() | Agreement():
+        case ByteLayout() | Ladder() | Listing() | Findings() | Agreement() | Reasons():
             return value
     raise TypeError(f"nothing is known of how to show a {type(value).__name__}")

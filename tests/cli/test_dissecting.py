@@ -239,14 +239,23 @@ def test_a_cut_file_is_read_as_far_as_it_goes(dicomlab: Run, corpus: Path) -> No
 def test_a_capture_may_come_through_a_pipe(corpus: Path, tmp_path: Path) -> None:
     file, pipe = corpus / DAY, tmp_path / "pipe"
     os.mkfifo(pipe)
-    expected = documents(file)[0]["associations"]
-    assert documents("-", given=file.read_bytes())[0]["associations"] == expected
+    expected = without_evidence(documents(file)[0])
+    assert without_evidence(documents("-", given=file.read_bytes())[0]) == expected
     writer = Thread(target=lambda: pipe.write_bytes(file.read_bytes()))
     writer.start()
     [document] = documents(pipe)
     writer.join()
-    assert document["associations"] == expected
+    assert without_evidence(document) == expected
     assert document["capture"]["file"] == str(pipe)
+
+
+def without_evidence(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The associations; what came through a pipe is not there to be looked at for exact bytes."""
+    for association in document["associations"]:
+        for one in association["findings"]:
+            del one["evidence"]
+    found: list[dict[str, Any]] = document["associations"]
+    return found
 
 
 def documents(*words: object, given: bytes = b"") -> list[Any]:
@@ -303,8 +312,8 @@ def test_filters_and_fail_on_hold_for_each_of_many_files(dicomlab: Run, corpus: 
     files = [corpus / DAY, corpus / "busy.pcapng"]
     ended = dicomlab("dissect", *files, "--outcome", "rejected", "--json", "--fail-on", "error")
     assert [len(one["associations"]) for one in json.loads(ended.out)] == [1, 2]
-    assert ended.status == 0
-    assert dicomlab("dissect", *files, "--fail-on", "info").status == 1
+    assert ended.status == 1
+    assert dicomlab("dissect", *files, "--outcome", "released", "--fail-on", "error").status == 0
 
 
 @pytest.mark.parametrize("option", [("--association", "0"), ("--pdu", "0"), ("--save", "x.pcapng")])

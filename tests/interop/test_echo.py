@@ -72,19 +72,17 @@ def test_dcmqrscp_answers_whom_it_knows(dcmqrscp: int) -> None:
 
 def test_dcmqrscp_wants_its_own_title(dcmqrscp: int) -> None:
     result = echo("127.0.0.1", dcmqrscp, called_ae_title="ARCHIV", calling_ae_title="KNOWN")
-    assert (result.ok, result.layer, codes(result)) == (
-        False,
-        "upper layer",
-        ["association-rejected"],
-    )
-    assert "in place of ARCHIV" in result.findings[0].remedy
+    assert (result.ok, result.layer) == (False, "upper layer")
+    assert "in place of ARCHIV." in result.verdict.causes[0].change
 
 
 def test_dcmqrscp_wants_a_registered_caller_and_blames_the_called_title(dcmqrscp: int) -> None:
     result = echo("127.0.0.1", dcmqrscp, called_ae_title="ARCHIVE", calling_ae_title="STRANGER")
-    assert (result.ok, codes(result)) == (False, ["association-rejected"])
+    assert not result.ok
     assert "called-AE-title-not-recognized" in result.findings[0].what
-    assert "then register STRANGER there" in result.findings[0].remedy
+    second = result.verdict.causes[1]
+    assert (second.code, second.likelihood) == ("calling-ae-title-unknown", "possible")
+    assert "register the calling AE title STRANGER" in second.change
 
 
 def test_pynetdicom_answers() -> None:
@@ -106,13 +104,15 @@ def test_a_server_without_verification_is_recognized() -> None:
         result = echo("127.0.0.1", running.server_address[1], called_ae_title="STORAGE")
     finally:
         running.shutdown()
-    assert (result.ok, result.layer, codes(result)) == (False, "context", ["context-refused"])
-    assert "switches Verification on for STORAGE" in result.findings[0].remedy
+    assert (result.ok, result.layer) == (False, "context")
+    assert "no-context-accepted" in codes(result)
+    assert "enable Verification SOP Class as an SCP at STORAGE" in result.verdict.causes[0].change
 
 
 def test_a_web_server_is_recognized(http_server: int) -> None:
     result = echo("127.0.0.1", http_server, timeout=0.5)
     assert (result.ok, result.layer) == (False, "upper layer")
     # Python's own answers with a bare page what is no line of HTTP; others with a status line
+    assert result.verdict.causes[0].code in {"web-server", "other-service"}
     assert codes(result)[0] in {"not-dicom-http", "not-dicom-other"}
     assert "DOCTYPE" in result.findings[0].what

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from dicomlab.api import echo
 from dicomlab.model import PeerError
-from dicomlab.net.echo import echo
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import Draft, build

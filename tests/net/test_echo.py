@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from dicomlab.api import echo
 from dicomlab.model import BuildError
-from dicomlab.net.echo import echo
 from dicomlab.net.scp import EchoSCP
 from dicomlab.protocol.build import build
 
@@ -34,6 +34,10 @@ def codes(result: Any) -> list[str]:
     return [one.code for one in result.findings]
 
 
+def causes(result: Any) -> list[str]:
+    return [one.code for one in result.verdict.causes]
+
+
 # --- every way in which a server can answer -----------------------------------------------
 
 
@@ -48,6 +52,7 @@ def test_what_a_server_does_is_named(client_case: dict[str, Any], scripted: Scri
     else:
         assert result.layer in (None, "upper layer", "dimse")
     assert all(one.remedy and one.what for one in result.findings)
+    assert result.ok or causes(result)
     assert not result.history or result.history[-1].next == "Sta1"
 
 
@@ -102,21 +107,23 @@ def test_a_peer_that_takes_no_pdu_at_all_is_told_so(scripted: Scripted) -> None:
     accept.override("Maximum-length-received", 7)
     result = echo(*scripted({"send": bytes(accept).hex()}), timeout=1)
     assert (result.ok, result.layer) == (False, "upper layer")
-    assert codes(result) == ["max-length-too-small"]
+    assert "max-length-too-small" in codes(result)
+    assert causes(result)[0] == "max-length-too-small"
 
 
 def test_endless_fragments_come_to_an_end(scripted: Scripted) -> None:
     fragment = bytes(build("P-DATA-TF", fragment=b"\0\0", message_control_header=1))
     result = echo(*scripted(ACCEPT, {"send": (fragment * 1000).hex()}), timeout=0.5)
     assert (result.ok, result.layer) == (False, "dimse")
-    assert codes(result) == ["fragment-incomplete"]
+    assert "fragment-incomplete" in codes(result)
 
 
 def test_drops_of_a_pdu_do_not_hold_the_client(scripted: Scripted) -> None:
     host, port = scripted({"send": "02"}, SILENCE)
     result = echo(host, port, timeout=0.3)
     assert (result.ok, result.layer) == (False, "upper layer")
-    assert set(codes(result)) == {"pdu-header-truncated", "peer-silent"}
+    assert {"pdu-header-truncated", "association-aborted"} <= set(codes(result))
+    assert causes(result)[0] == "broken-pdu"
 
 
 # --- below DICOM --------------------------------------------------------------------------
@@ -125,7 +132,7 @@ def test_drops_of_a_pdu_do_not_hold_the_client(scripted: Scripted) -> None:
 def test_a_name_that_does_not_resolve() -> None:
     result = echo("no-such-host.invalid", 11112)
     assert (result.ok, result.layer, codes(result)) == (False, "name", ["name-unresolved"])
-    assert "no-such-host.invalid" in result.findings[0].remedy
+    assert "no-such-host.invalid" in result.verdict.causes[0].change
 
 
 def test_a_closed_port() -> None:
@@ -133,7 +140,8 @@ def test_a_closed_port() -> None:
         port = listener.getsockname()[1]
     result = echo("127.0.0.1", port)
     assert (result.ok, result.layer, codes(result)) == (False, "tcp", ["connection-refused"])
-    assert f"correct the port {port}" in result.findings[0].remedy
+    assert causes(result)[:2] == ["nothing-listens", "port-wrong"]
+    assert f"in place of {port}" in result.verdict.causes[1].change
 
 
 def test_a_connection_request_that_nobody_answers() -> None:
@@ -168,8 +176,10 @@ def test_no_way_to_the_host(number: int, code: str, monkeypatch: pytest.MonkeyPa
 def test_a_port_that_listens_and_says_nothing(scripted: Scripted) -> None:
     host, port = scripted(SILENCE)
     result = echo(host, port, timeout=0.2)
-    assert (result.ok, result.layer, codes(result)) == (False, "tcp", ["peer-silent"])
-    assert "TLS" in result.findings[0].remedy
+    assert (result.ok, result.layer) == (False, "tcp")
+    assert codes(result) == ["association-aborted", "peer-silent"]
+    assert causes(result) == ["acceptor-hangs", "other-service", "tls-at-acceptor-only"]
+    assert all("no byte tells these apart" in one.against[0] for one in result.verdict.causes)
 
 
 # --- what the texts say -------------------------------------------------------------------
@@ -178,17 +188,18 @@ def test_a_port_that_listens_and_says_nothing(scripted: Scripted) -> None:
 def test_a_refused_calling_title_is_registered_where_it_was_refused() -> None:
     with EchoSCP(allowed_calling_ae_titles=["ELSEWHERE"]) as scp:
         result = echo(*scp.address, calling_ae_title="WORKSTATION")
-    (found,) = result.findings
-    assert found.code == "association-rejected"
-    assert "calling-AE-title-not-recognized" in found.what
-    assert f"Register the calling AE title WORKSTATION at 127.0.0.1:{scp.port}" in found.remedy
+    assert codes(result) == ["association-rejected", "ae-unknown"]
+    cause = result.verdict.causes[0]
+    assert cause.who == f"whoever runs ANY-SCP at 127.0.0.1, port {scp.port}"
+    assert "register the calling AE title WORKSTATION with the address 127.0.0.1" in cause.change
 
 
 def test_a_wrong_called_title_is_corrected_at_the_caller() -> None:
     with EchoSCP("ARCHIVE", require_called_ae_title=True) as scp:
         wrong = echo(*scp.address, called_ae_title="ARCHIV")
         right = echo(*scp.address, called_ae_title="ARCHIVE")
-    assert "in place of ARCHIV" in wrong.findings[0].remedy
+    assert wrong.verdict.causes[0].who.startswith("whoever configured DICOMLAB")
+    assert "in place of ARCHIV." in wrong.verdict.causes[0].change
     assert right.ok
 
 
@@ -197,10 +208,9 @@ def test_a_wrong_called_title_is_corrected_at_the_caller() -> None:
 )
 def test_each_reason_has_its_own_remedy(reason: tuple[int, int], scripted: Scripted) -> None:
     reject = build("A-ASSOCIATE-RJ", result=2, source=reason[0], reason_diag=reason[1])
-    (found,) = echo(*scripted({"send": bytes(reject).hex()})).findings
-    assert found.code == "association-rejected"
-    assert "look" not in found.remedy
-    assert "accepted later" in found.remedy
+    verdict = echo(*scripted({"send": bytes(reject).hex()})).verdict
+    assert "look into" not in verdict.causes[0].change
+    assert "may be accepted later" in verdict.summary
 
 
 def test_a_peer_cannot_write_on_the_screen(scripted: Scripted) -> None:

@@ -1,0 +1,53 @@
+"""Captures read and explained: ``dissect`` finds what was said, ``diagnosis`` what that means.
+
+The two do not know each other; this is where they meet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from dicomlab.diagnosis.diagnose import diagnosed
+from dicomlab.dissect import associations, many
+from dicomlab.dissect.associations import Progress
+from dicomlab.dissect.many import Batch, Found
+from dicomlab.model import Capture, CaptureError, Endpoint, Side
+
+
+def dissect(
+    path: str | os.PathLike[str],
+    *,
+    watch: Callable[[Progress], bool | None] | None = None,
+    keep: bool = True,
+) -> Capture:
+    """What a capture file (pcap or pcapng, also gzipped; ``-`` is standard input) holds.
+
+    Every association and every connection without one has its findings and its verdict, made when
+    somebody looks. ``watch`` is told now and then how far it is; where it gives True, reading
+    stops, and what was found so far is given. Damage too ends reading, and ``Capture.damage`` says
+    where.
+
+    The file must stay as long as trees, figures and data sets are asked for: they are read from it
+    then. What comes through a pipe is copied to a temporary file for that, unless ``keep`` is
+    false. Raises CaptureError where the file cannot be opened or is no capture.
+    """
+    return diagnosed(associations.dissect(path, watch=watch, keep=keep))
+
+
+def from_exchange(
+    entries: Iterable[tuple[int, Side, bytes | None]],
+    requestor: Endpoint,
+    acceptor: Endpoint,
+    since: int | None = None,
+) -> Capture:
+    """The same of what one end noted of its own conversation, which began at ``since``."""
+    return diagnosed(associations.from_exchange(entries, requestor, acceptor, since))
+
+
+def found_in(batch: Batch, watch: many.Watch | None = None) -> list[Found]:
+    """What each of the files holds, or why it cannot be read."""
+    return [
+        one if isinstance(one, CaptureError) else diagnosed(one)
+        for one in many.found_in(batch, watch)
+    ]

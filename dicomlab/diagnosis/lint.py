@@ -1,0 +1,646 @@
+"""Rules over an association: what takes both directions, their order, time or state to be seen.
+
+What one PDU shows by itself is found by the codec, what only a file shows by the dissector. A rule
+here is a small function over an association as a line; it says what it found and what that points
+at. Trees of PDUs are made only for what was found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from dicomlab.model import (
+    AssociationLine,
+    CaptureError,
+    Connection,
+    Finding,
+    MessageLine,
+    Pdu,
+    PduLine,
+    Side,
+    Span,
+    printable,
+)
+from dicomlab.protocol.codec import PDU_HEADER
+from dicomlab.protocol.leaves import finding
+from dicomlab.spec import command, names
+from dicomlab.spec.services import may_stand_in, services_of
+from dicomlab.spec.statuses import is_listed, status_text
+
+ALIKE = 100  # findings of one code and side that are listed of an association
+OPEN = 4096  # requests that are open, or answers that came first, of one side
+Look = Callable[[int], Pdu]  # gives the PDU at an index
+
+_ACCEPTED, _USER_REJECTION, _NO_REASON, _NO_ABSTRACT, _NO_TRANSFER = range(5)  # PS3.8 Table 9-18
+_CALLING_UNKNOWN, _CALLED_UNKNOWN = (1, 3), (1, 7)  # source and reason of an A-ASSOCIATE-RJ
+_HEADERS = PDU_HEADER + 6  # bytes of a PDU and a PDV before the fragment (PS3.8 Table 9-23)
+_MANY_REFUSED = 8  # presentation contexts that are told one by one
+
+# requests that whoever accepted the association sends in the role that it has anyway: a notice
+_OF_THE_SCP = ("N-EVENT-REPORT-RQ",)
+# keys of the negotiation that an acceptor only uses to answer
+_ANSWERS = {
+    "async_ops_window": "an Asynchronous Operations Window",
+    "user_identity_response_length": "a user identity",
+}
+_ASKED_BY = {"user_identity_response_length": "user_identity"}
+
+
+SAYS = ", and says:"  # before what a peer says itself
+
+
+class Where(NamedTuple):
+    """What a finding points at: whose bytes, in which PDU, which field or bytes of it."""
+
+    sender: Side | None = None
+    pdu: int | None = None  # its index
+    path: str | None = None  # of a field in it
+    span: tuple[int, int] | None = None  # bytes of the sender's stream, where there is no field
+
+
+class Said(NamedTuple):
+    """What a rule has found."""
+
+    code: str
+    what: str
+    where: Where
+    quoted: str | None = None  # a field whose text is added, where the PDU has it
+
+
+def lint(association: AssociationLine, look: Look) -> tuple[Finding, ...]:
+    """What breaks a rule in an association, or is worth knowing of it; rule by rule.
+
+    ``look`` gives the PDU at an index, of which the tree is made where something is to be shown.
+    """
+    course = _course(association)
+    report = _Report(look)
+    for rule in RULES:
+        for said in rule(association, course):
+            report.add(said)
+    return report.findings()
+
+
+class _Report:
+    """Findings as they come; those that are alike are listed up to a limit, and counted."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._found: list[Finding] = []
+        self._alike: Counter[tuple[str, Side | None]] = Counter()
+
+    def add(self, said: Said) -> None:
+        key = said.code, said.where.sender
+        self._alike[key] += 1
+        if self._alike[key] <= ALIKE:
+            self._found.append(_pointed(said, self._look))
+
+    def findings(self) -> tuple[Finding, ...]:
+        more = (
+            finding(code, f"{number - ALIKE:,} more of these in this direction", sender=sender)
+            for (code, sender), number in self._alike.items()
+            if number > ALIKE
+        )
+        return (*self._found, *more)
+
+
+def _pointed(said: Said, look: Look) -> Finding:
+    """The finding, with the bytes and the frames that it points at."""
+    sender, index, path, span = said.where
+    what = said.what
+    place = Span(*span) if span is not None else None
+    frames = None
+    if index is not None:
+        pdu = look(index)
+        sender, frames = sender or pdu.sender, pdu.frames
+        place = place or pdu.span
+        if path is not None:
+            with suppress(KeyError, CaptureError):  # there are several, or the file is gone
+                place = pdu[path].span
+        if said.quoted is not None:
+            with suppress(KeyError, CaptureError):
+                what += f"{SAYS} {pdu[said.quoted]['Value'].text!r}"
+    return finding(said.code, what, place, sender=sender, frames=frames)
+
+
+# --- the course: what one look at the PDUs gives --------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Course:
+    """Where the PDUs stand that rules ask for."""
+
+    first: dict[str, int] = field(default_factory=dict)  # type → index of the first of it
+    cut: set[str] = field(default_factory=set)  # types of which the first is not whole
+    last: dict[str, int] = field(default_factory=dict)  # the same of the last
+    last_of: dict[Side, tuple[int, PduLine]] = field(default_factory=dict)
+    too_long: list[tuple[int, PduLine, int]] = field(default_factory=list)
+
+
+_OPPOSITE: Mapping[Side, Side] = {"requestor": "acceptor", "acceptor": "requestor"}
+_OPENING = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "A-ASSOCIATE-RJ")
+
+
+def _course(association: AssociationLine) -> _Course:
+    course = _Course()
+    limits = {side: _limit(association, _OPPOSITE[side]) for side in _OPPOSITE}
+    first, last, last_of = course.first, course.last, course.last_of
+    for index, pdu in enumerate(association.pdus):
+        sender, kind = pdu.sender, pdu.type or ""
+        if kind == "P-DATA-TF" and sender is not None:
+            limit = limits[sender]
+            too_long = 0 < limit < pdu.end - pdu.start - PDU_HEADER
+            if too_long and len(course.too_long) <= ALIKE:
+                course.too_long.append((index, pdu, limit))
+        if kind not in first:
+            first[kind] = index
+            if not pdu.complete:
+                course.cut.add(kind)
+        last[kind] = index
+        if sender is not None:
+            last_of[sender] = index, pdu
+    return course
+
+
+def _limit(association: AssociationLine, of: Side) -> int:
+    """The longest P-DATA-TF that a side takes (PDU-length); 0: any."""
+    length = association.negotiation[of].get("max_pdu_length")
+    return length if isinstance(length, int) else 0
+
+
+# --- how it was answered, and how it ended ----------------------------------------------------
+
+
+def _rejection(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    ended, by, result, source, reason = association.outcome
+    if ended != "rejected":
+        return
+    where = Where(by, course.first.get("A-ASSOCIATE-RJ"))
+    kind = names.REJECT_RESULTS.get(result, "rejected")
+    meaning = names.REJECT_REASONS.get((source, reason), "a reason that the standard reserves")
+    codes = f"result {result}, source {source}, reason {reason}"
+    yield Said("association-rejected", f"{meaning} ({kind}; {codes})", where)
+    request = course.first.get("A-ASSOCIATE-RQ")
+    if (source, reason) == _CALLING_UNKNOWN:
+        what = f"{_title(association.calling_ae_title)} is not known as a calling AE title"
+        yield Said("ae-unknown", what, Where("requestor", request, "Calling-AE-title"))
+    if (source, reason) == _CALLED_UNKNOWN:
+        what = f"{_title(association.called_ae_title)} is not known as a called AE title"
+        yield Said("ae-unknown", what, Where("requestor", request, "Called-AE-title"))
+
+
+def _ending(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    """An end that is no release."""
+    ended, by, _, source, reason = association.outcome
+    if ended == "aborted":
+        yield from _abortion(association, course, by, source, reason)
+    elif ended == "unanswered":
+        yield from _not_answered(association, by, "the A-ASSOCIATE-RQ")
+    elif ended == "closed-without-release":
+        awaited = awaited_from(association)
+        if awaited is not None:
+            yield from _not_answered(association, by, "the request", awaited)
+        elif "A-RELEASE-RQ" in course.first:
+            yield _release_unanswered(course, "the connection was closed instead")
+            if association.outcome[1] == "acceptor":
+                how = "reset" if _reset(association) else "closed"
+                yield Said("peer-closed", f"the acceptor {how} it in place of an answer", Where(by))
+        else:
+            end = "closed" if not _reset(association) else "reset"
+            yield Said("closed-without-release", f"the {by} {end} the connection", Where(by))
+
+
+def _abortion(
+    association: AssociationLine, course: _Course, by: Side, source: Any, reason: Any
+) -> Iterator[Said]:
+    if "A-RELEASE-RQ" in course.first and awaited_from(association) is None:
+        yield _release_unanswered(course, "an A-ABORT came instead")
+        return
+    meaning = names.ABORT_REASONS.get((source, reason), "a reason that the standard reserves")
+    who = "the application" if source == 0 else "the upper layer"
+    said = "" if source == 0 else f": {meaning}"
+    what = f"by {who} of the {by} (source {source}, reason {reason}){said}"
+    yield Said("association-aborted", what, Where(by, course.last.get("A-ABORT")))
+    awaited = awaited_from(association)
+    waited = _waited(association, course, by)
+    if awaited is not None and awaited != by and waited is not None and waited >= PATIENCE:
+        what = f"the {awaited} said nothing for {seconds(waited)}, then the {by} gave up"
+        yield Said("peer-silent", what, Where(awaited))
+
+
+def _release_unanswered(course: _Course, how: str) -> Said:
+    return Said("release-unanswered", how, Where(None, course.first["A-RELEASE-RQ"]))
+
+
+def _not_answered(
+    association: AssociationLine, by: Side | None, what: str, awaited: Side = "acceptor"
+) -> Iterator[Said]:
+    """Whoever should have answered closed the connection, or kept silent until the other did."""
+    if by == awaited:
+        how = "reset" if _reset(association) else "closed"
+        yield Said("peer-closed", f"the {by} {how} the connection, and left {what} open", Where(by))
+    else:
+        since = _quiet(association)
+        long = f" for {seconds(since)}" if since is not None else ""
+        gave_up = f", then the {by} gave up" if by else ""
+        yield Said("peer-silent", f"{what} got no answer{long}{gave_up}", Where(awaited))
+
+
+PATIENCE = 200_000_000  # nanoseconds of silence that somebody may have given up for
+
+
+def seconds(nanoseconds: int) -> str:
+    """A time span in words: ``1.2 s``."""
+    return f"{nanoseconds / 1e9:.3g} s"
+
+
+def _reset(association: AssociationLine) -> bool:
+    return bool(association.endings) and association.endings[0].kind == "RST"
+
+
+def _quiet(association: AssociationLine) -> int | None:
+    """How long nothing came before the connection was ended, in nanoseconds."""
+    times = [one.time for one in association.pdus if one.time is not None]
+    ends = [one.time for one in association.endings if one.time is not None]
+    return ends[0] - times[-1] if times and ends else None
+
+
+def _waited(association: AssociationLine, course: _Course, by: Side) -> int | None:
+    """How long the other side had said nothing when ``by`` sent its last PDU, in nanoseconds."""
+    last = course.last_of.get(by)
+    if last is None or last[1].time is None:
+        return None
+    times = [
+        one.time
+        for index, one in enumerate(association.pdus)
+        if one.time is not None and index < last[0]
+    ]
+    return last[1].time - max(times) if times else None
+
+
+def awaited_from(association: AssociationLine) -> Side | None:
+    """Who owes the next PDU: the answer to an A-ASSOCIATE-RQ, or to a request; else None."""
+    opened = {one.type for one in association.pdus if one.type in _OPENING}
+    if opened == {"A-ASSOCIATE-RQ"}:
+        return "acceptor"
+    open_requests: dict[tuple[Side, Any], Side] = {}
+    for one in association.messages:
+        if one.type.endswith("-RSP"):
+            if names.status_class(one.status or 0) != "Pending":
+                open_requests.pop((_OPPOSITE[one.sender], one.responding_to), None)
+        elif one.type != "C-CANCEL-RQ" and one.complete and len(open_requests) < OPEN:
+            open_requests[one.sender, one.message_id] = _OPPOSITE[one.sender]
+    return next(iter(open_requests.values()), None)
+
+
+# --- what was agreed on -----------------------------------------------------------------------
+
+
+def _echo(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    if association.echoed is False:
+        what = "the AE titles did not come back as they were sent"
+        path = "Reserved (echo of Called-AE-title)"
+        yield Said(
+            "ac-echo-differs", what, Where("acceptor", course.first.get("A-ASSOCIATE-AC"), path)
+        )
+
+
+def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    """What became of each presentation context; of many that were refused, the first are told."""
+    accept = course.first.get("A-ASSOCIATE-AC")
+    if accept is None or course.cut & {"A-ASSOCIATE-RQ", "A-ASSOCIATE-AC"}:
+        return
+    # what was not proposed, or not answered, may be among missing bytes
+    asked = "A-ASSOCIATE-RQ" in course.first and not any(association.missing_bytes.values())
+    where = Where("acceptor", accept)
+    refused = 0
+    for context in association.presentation_contexts:
+        if context[3] not in (None, _ACCEPTED):
+            refused += 1
+        if refused <= _MANY_REFUSED and (asked or context[3]):
+            yield from _context(context, where)
+    if refused > _MANY_REFUSED:
+        what = f"{refused - _MANY_REFUSED} more presentation contexts were refused"
+        yield Said("context-refused", what, where)
+    results = [one[3] for one in association.presentation_contexts]
+    if asked and results and _ACCEPTED not in results:
+        many = len(results)
+        what = f"of {many} presentation context{'s' if many != 1 else ''} none was accepted"
+        yield Said("no-context-accepted", what, where)
+
+
+def _context(context: tuple[Any, ...], accept: Where) -> Iterator[Said]:
+    ident, abstract, proposed, result, accepted = context
+    where = accept._replace(path=f"Presentation Context[id={ident}]")
+    name = f"presentation context {ident}"
+    if abstract is None and not proposed:
+        yield Said("context-id-not-proposed", f"{name} was never proposed", where)
+    elif result is None:
+        yield Said("context-unanswered", f"{name} has no answer", accept)
+    elif result != _ACCEPTED:
+        yield _refused(ident, abstract, proposed, result, where)
+    elif accepted is not None and accepted not in proposed:
+        what = f"{name} was accepted with {_uid(accepted)}"
+        yield Said("transfer-syntax-not-proposed", what, where)
+
+
+def _refused(
+    ident: int, abstract: str | None, proposed: tuple[str, ...], result: int, where: Where
+) -> Said:
+    name = f"presentation context {ident}, {_uid(abstract)}"
+    if result == _NO_ABSTRACT:
+        return Said("abstract-syntax-unsupported", f"{name}, is not offered", where)
+    if result == _NO_TRANSFER:
+        what = f"{name}: none of {', '.join(map(_uid, proposed[:4]))} is taken"
+        return Said("transfer-syntax-unsupported", what, where)
+    meaning = names.CONTEXT_RESULTS.get(result, f"result {result}")
+    return Said("context-refused", f"{name}: {meaning}", where)
+
+
+def _answers(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    """What the acceptor answers of the user information, against what was proposed."""
+    accept = course.first.get("A-ASSOCIATE-AC")
+    if accept is None or "A-ASSOCIATE-RQ" not in course.first:
+        return
+    asked, answered = association.negotiation["requestor"], association.negotiation["acceptor"]
+    where = Where("acceptor", accept, "User Information")
+    for key, name in _ANSWERS.items():
+        if key in answered and _ASKED_BY.get(key, key) not in asked:
+            yield Said("answer-not-proposed", f"{name} is answered, and none was proposed", where)
+    proposed = {one["sop_class"]: one for one in asked.get("roles", ())}
+    for role in answered.get("roles", ()):
+        ours = proposed.get(role["sop_class"])
+        granted = [name for name in ("scu", "scp") if role[name] and not (ours and ours[name])]
+        if granted:
+            what = f"the {' and '.join(granted).upper()} role for {_uid(role['sop_class'])}"
+            yield Said("answer-not-proposed", f"{what} is granted, and was not proposed", where)
+    identity = asked.get("user_identity")
+    wanted = identity and identity["response_requested"]
+    if wanted and "user_identity_response_length" not in answered:
+        what = "the requestor asked for an answer to its user identity"
+        yield Said("user-identity-unanswered", what, Where("acceptor", accept))
+
+
+def _lengths(_: AssociationLine, course: _Course) -> Iterator[Said]:
+    for index, pdu, limit in course.too_long:
+        what = f"a PDU-length of {pdu.end - pdu.start - PDU_HEADER:,}, where {limit:,} is the most"
+        yield Said("max-length-exceeded", what, Where(pdu.sender, index))
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+def _messages(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    dialogue = _Dialogue(association, course)
+    for message in association.messages:
+        yield from dialogue.next(message)
+    yield from dialogue.rest()
+
+
+class _Dialogue:
+    """The messages of an association, one after the other, and the requests that are open."""
+
+    def __init__(self, association: AssociationLine, course: _Course) -> None:
+        self._contexts = {one[0]: one for one in association.presentation_contexts}
+        self._agreed = "A-ASSOCIATE-RQ" in course.first and "A-ASSOCIATE-AC" in course.first
+        # what is not there may be among the missing bytes, or before the recording began
+        self._whole = not any(association.missing_bytes.values()) and self._agreed
+        self._released = association.outcome[0] == "released"
+        self._roles = {
+            one["sop_class"]: one for one in association.negotiation["acceptor"].get("roles", ())
+        }
+        self._windows = _windows(association)
+        self._open: dict[tuple[Side, int], MessageLine] = {}
+        self._early: dict[tuple[Side, int], MessageLine] = {}  # answers without a request so far
+        self._unannounced = [
+            one
+            for one in association.findings
+            if one.code == "fragment-order" and one.span is not None
+        ]
+
+    def next(self, message: MessageLine) -> Iterator[Said]:
+        """What the next message shows."""
+        row = command.BY_NAME.get(message.type)
+        yield from self._context(message)
+        if row is None:
+            return
+        yield from self._data_set(message, row.data_set)
+        if message.type == "C-CANCEL-RQ":
+            return
+        if row.command_field & command.RESPONSE:
+            yield from self._response(message)
+            yield from _status(message, self._sop_class(message))
+        else:
+            yield from self._request(message)
+
+    def rest(self) -> Iterator[Said]:
+        """What is left when all messages have been."""
+        if self._whole:
+            for message in self._early.values():
+                what = f"{message.type} answers Message ID {message.responding_to}, which is not"
+                yield Said("response-unexpected", f"{what} open", _of(message))
+        if self._whole and self._released:
+            for message in self._open.values():
+                what = f"{message.type} with Message ID {message.message_id} was never answered"
+                yield Said("request-unanswered", what, _of(message))
+
+    # --- contexts and SOP Classes ---------------------------------------------------------------
+
+    def _context(self, message: MessageLine) -> Iterator[Said]:
+        if not self._agreed:
+            return
+        ident = message.context_id
+        context = self._contexts.get(ident)
+        where = _of(message, "Presentation-context-ID")
+        if context is None or context[1] is None:
+            what = f"{message.type} came in presentation context {ident}"
+            yield Said("context-id-not-proposed", what, where)
+        elif context[3] != _ACCEPTED:
+            what = f"{message.type} came in presentation context {ident}, which was not accepted"
+            yield Said("context-id-not-accepted", what, where)
+        elif message.sop_class is not None and not may_stand_in(message.sop_class, context[1]):
+            what = f"{message.type} is for {_uid(message.sop_class)}, its context for "
+            what += _uid(context[1])
+            yield Said("sop-class-mismatch", what, _of(message, _named_sop_class(message)))
+
+    def _sop_class(self, message: MessageLine) -> str | None:
+        context = self._contexts.get(message.context_id)
+        return message.sop_class or (context[1] if context else None)
+
+    def _data_set(self, message: MessageLine, data_set: str) -> Iterator[Said]:
+        """Whether it says rightly that a data set follows."""
+        where = _of(message, "Command Data Set Type")
+        if message.announces and data_set == "absent":
+            what = f"{message.type} announces a data set, and never has one"
+            yield Said("cmd-data-set-flag", what, where)
+        elif message.announces is False and _needs_data_set(message, data_set):
+            what = f"{message.type} says that no data set follows, and needs one"
+            yield Said("cmd-data-set-flag", what, where)
+        elif message.announces is False and self._brings_one(message):
+            what = f"{message.type} says that no data set follows, and one does"
+            yield Said("cmd-data-set-flag", what, where)
+
+    def _brings_one(self, message: MessageLine) -> bool:
+        return any(
+            one.sender == message.sender
+            and one.span is not None
+            and 0 <= one.span.start - message.end <= _HEADERS
+            for one in self._unannounced
+        )
+
+    # --- requests and responses -----------------------------------------------------------------
+
+    def _request(self, message: MessageLine) -> Iterator[Said]:
+        ident = message.message_id
+        asked = self._open.get((_OPPOSITE[message.sender], ident)) if ident is not None else None
+        if asked is not None and asked.type == message.type and message.sender == "acceptor":
+            what = f"a {message.type} with the same Message ID came back in answer"
+            yield Said("response-unexpected", what, _of(message, "Command Field"))
+            return
+        yield from self._service(message)
+        yield from self._role(message)
+        if ident is None:
+            return
+        key = message.sender, ident
+        early = self._early.pop(key, None)
+        if early is not None:
+            what = f"{early.type} came before the {message.type} that it answers"
+            yield Said("sequence-unexpected-pdu", what, _of(early))
+            return
+        if key in self._open:
+            what = f"{message.type} has Message ID {ident}, as one that is open"
+            yield Said("message-id-reused", what, _of(message, "Message ID"))
+        if len(self._open) < OPEN:
+            self._open[key] = message
+        yield from self._window(message)
+
+    def _window(self, message: MessageLine) -> Iterator[Said]:
+        most = self._windows[message.sender]
+        open_ = sum(sender == message.sender for sender, _ in self._open) if most else 0
+        if self._whole and open_ > most:
+            what = f"with this {message.type} {open_} requests are open, where {most} may be"
+            yield Said("operations-window-exceeded", what, _of(message))
+
+    def _service(self, message: MessageLine) -> Iterator[Said]:
+        sop_class = self._sop_class(message)
+        services = services_of(sop_class) if sop_class else None
+        if services is not None and message.type.removesuffix("-RQ") not in services:
+            what = f"{_uid(sop_class)} has {', '.join(services)}, and no "
+            what += message.type.removesuffix("-RQ")
+            yield Said("service-not-in-sop-class", what, _of(message, "Command Field"))
+
+    def _role(self, message: MessageLine) -> Iterator[Said]:
+        if message.sender == "requestor" or message.type in _OF_THE_SCP or not self._agreed:
+            return
+        sop_class = self._sop_class(message)
+        role = self._roles.get(sop_class)
+        if not (role and role["scp"]):  # the requestor's role, in which it answers
+            what = f"the acceptor sent {message.type} for {_uid(sop_class)}"
+            yield Said("role-not-negotiated", what, _of(message))
+
+    def _response(self, message: MessageLine) -> Iterator[Said]:
+        ident = message.responding_to
+        if ident is None:
+            return
+        key = _OPPOSITE[message.sender], ident
+        request = self._open.get(key)
+        if request is None:
+            if len(self._early) < OPEN:
+                self._early[key] = message
+            return
+        if names.status_class(message.status or 0) != "Pending":
+            del self._open[key]
+        if request.type.removesuffix("-RQ") != message.type.removesuffix("-RSP"):
+            what = f"{message.type} answers a {request.type}"
+            yield Said("response-unexpected", what, _of(message, "Command Field"))
+        elif request.context_id != message.context_id:
+            what = f"{message.type} came in presentation context {message.context_id}, the request"
+            what += f" in {request.context_id}"
+            yield Said("response-unexpected", what, _of(message, "Presentation-context-ID"))
+
+
+def _status(message: MessageLine, sop_class: str | None) -> Iterator[Said]:
+    status = message.status
+    if not status:
+        return
+    service = message.type.removesuffix("-RSP")
+    kind = names.status_class(status)
+    if kind is not None and not is_listed(status, service, sop_class):
+        what = f"{status:04X}H is no status of a {service}"
+        yield Said("status-not-for-service", what, _of(message, "Status"))
+    if kind in ("Pending", "Cancel"):
+        return
+    meaning = status_text(status, service, sop_class) or "a status in no range of the standard"
+    code = "dimse-warning" if kind == "Warning" else "dimse-status"
+    what = f"{service} was answered with {status:04X}H, {meaning}"
+    yield Said(code, what, _of(message, "Status"), "Error Comment")
+
+
+def _needs_data_set(message: MessageLine, data_set: str) -> bool:
+    if data_set == "present":
+        return True
+    pending = names.status_class(message.status or 0) == "Pending"
+    return message.type == "C-FIND-RSP" and message.status is not None and pending
+
+
+def _windows(association: AssociationLine) -> dict[Side, int]:
+    """How many requests of each side may be open; 0: any number (PS3.7 D.3.3.3)."""
+    window = association.negotiation["acceptor"].get("async_ops_window")
+    if not (isinstance(window, list) and all(isinstance(one, int) for one in window)):
+        return {"requestor": 1, "acceptor": 1}
+    return {"requestor": window[0], "acceptor": window[1]}
+
+
+def _of(message: MessageLine, path: str | None = None) -> Where:
+    return Where(message.sender, message.first, path, (message.start, message.end))
+
+
+def _named_sop_class(message: MessageLine) -> str:
+    row = command.BY_NAME.get(message.type)
+    affected = row is None or 0x0002 in (*row.mandatory, *row.optional)
+    return "Affected SOP Class UID" if affected else "Requested SOP Class UID"
+
+
+def _uid(uid: str | None) -> str:
+    """A UID by its name, where it has one."""
+    if uid is None:
+        return "an abstract syntax that is not there"
+    return names.uid_name(uid) or printable(uid)
+
+
+def _title(title: str | None) -> str:
+    return printable(title) if title else "(no title)"
+
+
+RULES: tuple[Callable[[AssociationLine, _Course], Iterable[Said]], ...] = (
+    _rejection,
+    _echo,
+    _contexts,
+    _answers,
+    _lengths,
+    _messages,
+    _ending,
+)
+
+
+# --- connections without an association -------------------------------------------------------
+
+
+def lint_connection(connection: Connection) -> tuple[Finding, ...]:
+    """What a TCP connection without an association shows by its order and its times."""
+    first = connection.endings[0] if connection.endings else None
+    since = connection.start_time
+    if connection.kind != "no-data" or first is None or first.time is None or since is None:
+        return ()
+    waited = first.time - since
+    if first.sender != "acceptor":
+        return ()
+    if waited < PATIENCE:
+        how = "reset" if first.kind == "RST" else "closed"
+        what = f"the acceptor {how} the connection at once"
+        return (finding("peer-closed", what, sender="acceptor", frames=connection.frames),)
+    what = f"the requestor said nothing for {seconds(waited)}, then the acceptor closed"
+    return (finding("peer-silent", what, sender="requestor", frames=connection.frames),)
