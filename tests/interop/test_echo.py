@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from pynetdicom import AE, AllStoragePresentationContexts
 
-from dicomlab.net.echo import EchoResult, echo
+from dicomlab.api import EchoResult, echo
 from dicomlab.spec import names
 
 Serving = Callable[..., int]
