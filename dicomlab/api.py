@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomlab.captures import dissect, found_in, from_exchange
+from dicomlab.diagnosis.compare import compare
 from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
@@ -19,8 +20,10 @@ from dicomlab.model import (
     BuildError,
     Capture,
     CaptureError,
+    Comparison,
     Connection,
     DicomlabError,
+    Difference,
     Finding,
     Message,
     Pdu,
@@ -46,7 +49,9 @@ __all__ = [
     "Capture",
     "CaptureError",
     "CheckResult",
+    "Comparison",
     "DicomlabError",
+    "Difference",
     "Draft",
     "EchoResult",
     "EchoSCP",
@@ -58,6 +63,7 @@ __all__ = [
     "SecondOpinion",
     "build",
     "check",
+    "compare",
     "decode",
     "dissect",
     "dissect_many",

@@ -21,6 +21,7 @@ from typing import (
     Protocol,
     Self,
     TypeVar,
+    get_args,
 )
 
 if TYPE_CHECKING:
@@ -776,6 +777,60 @@ class Capture(Drawn, Tabled):
     def pdus(self) -> tuple[Pdu, ...]:
         """The PDUs of all associations: think of how many those can be."""
         return tuple(pdu for one in self.associations for pdu in one.pdus)
+
+
+# --- what two of them do not share ------------------------------------------------------------
+
+Weight = Literal["decides", "may matter", "does not matter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that two associations or PDUs do not have alike; all its texts safe to print."""
+
+    where: str  # a path in the standard's words
+    a: str | None  # what each has there; None: nothing
+    b: str | None
+    weight: Weight
+    why: str  # it matters so much
+    more: int = 0  # further places of this kind that have the same two values
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """One field that both have alike."""
+
+    where: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One of the two, in words."""
+
+    title: str
+    subtitle: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Drawn):
+    """Two associations, or two PDUs, side by side."""
+
+    a: Compared
+    b: Compared
+    differences: tuple[Difference, ...]  # what matters most first; then as the conversation went
+    alike: int  # fields that both have alike
+    equal: tuple[Alike, ...] = ()  # these fields, where everything was asked for
+    hidden: Mapping[Weight, int] = field(default_factory=dict)  # differences that are not listed
+
+    def number(self, weight: Weight) -> int:
+        """How many differences matter so much, also of those that are not listed."""
+        listed = sum(1 + one.more for one in self.differences if one.weight == weight)
+        return listed + self.hidden.get(weight, 0)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{self.number(one)} {one}" for one in get_args(Weight))
+        return f"<Comparison: {numbers}, {self.alike} fields alike>"
 
 
 # --- lines: the same without the cost of values ---------------------------------------------

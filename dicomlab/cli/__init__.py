@@ -184,6 +184,24 @@ def dissect(
     return dissecting.run(files, wish, save, export)
 
 
+def compare(a: str, b: str, everything: bool, as_json: bool, draw: Path | None) -> None:
+    """Two associations side by side, what matters most first: works here, and fails there."""
+    from dicomlab.cli.comparing import two_associations
+    from dicomlab.diagnosis.compare import compare as compared
+
+    found = compared(*two_associations(a, b), everything=everything)
+    if draw is not None:
+        from dicomlab.slides import save
+
+        _say(*map(str, save(found, draw)))
+    elif as_json:
+        from dicomlab.views.contract import comparison_to_json
+
+        _say_as_json(comparison_to_json(found))
+    else:
+        _show(found)
+
+
 def doctor(as_json: bool) -> int | None:
     """Say what works on this machine, what does not, and what helps."""
     from dicomlab.doctor import doctor as examined
@@ -197,7 +215,8 @@ def doctor(as_json: bool) -> int | None:
 
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
-    run.__name__: run for run in (demo, lab, echo, scp, record, decode, draw, dissect, doctor)
+    run.__name__: run
+    for run in (demo, lab, echo, scp, record, decode, draw, dissect, compare, doctor)
 }
 
 

@@ -143,6 +143,14 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
                       metavar="SEVERITY"),
         ),
     },
+    "compare": {"": (
+        _argument("a", "A capture, and the connection if it holds several associations.",
+                  metavar="A[#N]"),
+        _argument("b", "The same of what it is compared with.", metavar="B[#N]"),
+        _flag("--all", "What both have alike too.", dest="everything"),
+        AS_JSON,
+        _argument("--draw", "Write a picture or .html instead.", type=Path, metavar="FILE"),
+    )},
     "doctor": {"": (AS_JSON,)},
 }  # fmt: skip
 EPILOGS = {

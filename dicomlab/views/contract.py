@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from dicomlab.model import (
     AssociationLine,
     Capture,
+    Comparison,
     Connection,
     Finding,
     MessageLine,
@@ -38,6 +39,12 @@ def to_json(capture: Capture) -> dict[str, Any]:
     """The capture as the values that its JSON document holds."""
     document: dict[str, Any] = json.loads("".join(_pieces(capture)))
     return document
+
+
+def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
+    """Two associations or PDUs side by side as the values of a JSON document."""
+    document = asdict(comparison)
+    return {"schema": "dicomlab.comparison/1", **document}
 
 
 def write(capture: Capture, file: TextIO) -> None:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import chain, islice
 from typing import Any
 
-from dicomlab.model import Cause, Finding
+from dicomlab.model import Cause, Comparison, Difference, Finding
 from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
 from dicomlab.views.states import Move
@@ -23,6 +23,7 @@ from dicomlab.views.theme import (
     ROLES,
     SANS,
     SEVERITIES,
+    WEIGHTS,
     Look,
     Tone,
     count,
@@ -51,7 +52,7 @@ NUMBERS = 5  # connections that are named as examples
 
 
 def show(value: Any) -> str:
-    """A Pdu, Draft, Association, Capture, Verdict, Finding or findings as a piece of HTML."""
+    """A Pdu, Draft, Association, Capture, Verdict, Comparison or findings as a piece of HTML."""
     view = viewmodel.view(value)
     body = "".join(_RENDER[type(view)](view))
     return f'<div class="dicomlab"><style>{_STYLE}</style>{body}</div>'
@@ -534,10 +535,55 @@ def _finding(number: int, one: Finding) -> Iterator[str]:
     yield f'<td class="dl-quiet dl-whole">{escape(one.clause)}</td></tr>'
 
 
+# --- two side by side -----------------------------------------------------------------------------
+
+
+def _comparison(view: Comparison) -> Iterator[str]:
+    ends = "".join(
+        f'<th scope="col"><b><bdi>{escape(one.title)}</bdi></b><br>'
+        f"<bdi>{escape(one.subtitle)}</bdi></th>"
+        for one in (view.a, view.b)
+    )
+    yield '<table class="dl dl-fields dl-list">'
+    yield f'<thead><tr><th scope="col">where</th>{ends}<th scope="col">why</th></tr></thead><tbody>'
+    for weight, tone in WEIGHTS.items():
+        if many := view.number(weight):
+            yield _heading(f"{_SYMBOLS[tone]} {weight} ({many:,})".strip(), tone)
+        yield from (_difference(one) for one in view.differences if one.weight == weight)
+        if hidden := view.hidden.get(weight):
+            yield f'<tr><td colspan="4"{_LEFT}>… and {hidden:,} more of these kinds</td></tr>'
+    yield _heading(f"{count(view.alike, 'field')} alike", "plain")
+    for one in view.equal:
+        yield f'<tr><th scope="row"{_LEFT}>{escape(one.where)}</th>'
+        yield f'<td colspan="3"{_LEFT}><bdi>{escape(one.value)}</bdi></td></tr>'
+    if view.equal and view.alike > len(view.equal):
+        more = f"… and {view.alike - len(view.equal):,} more"
+        yield f'<tr><td colspan="4"{_LEFT}>{more}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _heading(title: str, tone: Tone) -> str:
+    cell = f'<th colspan="4" class="dl-tone-{tone}"{_LEFT}>{title}</th>'
+    return f'<tr class="dl-group">{cell}</tr>'
+
+
+def _difference(one: Difference) -> str:
+    more = f"<br>and {one.more:,} more like it" if one.more else ""
+    values = "".join(
+        f"<td{_LEFT}>{'–' if text is None else f'<bdi>{escape(text)}</bdi>'}</td>"
+        for text in (one.a, one.b)
+    )
+    return (
+        f'<tr><th scope="row"{_LEFT}>{escape(one.where)}{more}</th>{values}'
+        f'<td class="dl-quiet"{_LEFT}>{escape(one.why)}</td></tr>'
+    )
+
+
 _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     ByteLayout: _layout,
     Ladder: _ladder,
     Listing: _listing,
     Findings: _findings,
     Reasons: _verdict,
+    Comparison: _comparison,
 }

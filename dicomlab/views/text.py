@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from dicomlab.model import Finding
+from dicomlab.model import Comparison, Difference, Finding
 from dicomlab.views import viewmodel
 from dicomlab.views.agreement import Agreement, Context
 from dicomlab.views.overview import overview
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, columns, cut, wrapped
 from dicomlab.views.states import Move
-from dicomlab.views.theme import ROLES, SEVERITIES, count, duration
+from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, duration
 from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
@@ -36,7 +38,7 @@ NARROWEST = 60
 MEANING = 12  # characters below which a column of meanings is none
 TEXTS = 72  # characters that bytes and their texts take
 TABLE = 100  # characters that a table of presentation contexts takes
-_PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–✔✖▲●µ▾", "--|++><>~*.x-+!!*u+")
+ABSENT = "–"  # what one of two does not have
 
 
 def show(
@@ -47,7 +49,7 @@ def show(
     height: int = 50,
     encoding: str | None = None,
 ) -> str:
-    """A Pdu, Draft, Association, Capture, Verdict, Finding or findings as lines of text.
+    """A Pdu, Draft, Association, Capture, Verdict, Comparison or findings as lines of text.
 
     The list of a capture keeps to ``height``. ``encoding`` is that of where it goes, the standard
     output's if None: what it lacks is replaced.
@@ -72,6 +74,8 @@ def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
             return _agreement(view, pen, width)
         case Reasons():
             return _verdict(view, pen, width)
+        case Comparison():
+            return _comparison(view, pen, width)
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -336,6 +340,61 @@ def _causes(view: Reasons, pen: Pen, width: int) -> Iterator[str]:
             for text in texts:
                 yield from (pen(f"   {line}", DIM) for line in wrapped(f"{mark} {text}", width - 3))
         yield from (f"   {line}" for line in wrapped(f"To make sure: {one.confirm}", width - 3))
+
+
+# --- two side by side -----------------------------------------------------------------------------
+
+
+def _comparison(view: Comparison, pen: Pen, width: int) -> Iterator[str]:
+    sides = ((width - 6) // 2,) * 2
+    for both, look in (
+        ((view.a.title, view.b.title), BOLD),
+        ((view.a.subtitle, view.b.subtitle), 0),
+    ):
+        yield from (pen(f"    {line}", look) for line in columns(both, sides))
+    for weight, tone in WEIGHTS.items():
+        many = view.number(weight)
+        if many:
+            yield ""
+            yield pen(f"{weight.capitalize()} ({many:,})", TONES[tone], BOLD)
+        listed = [one for one in view.differences if one.weight == weight]
+        yield from _briefly(listed, width) if tone == "plain" else _fully(listed, tone, pen, width)
+        if view.hidden.get(weight):
+            yield f"    … and {view.hidden[weight]:,} more of these kinds"
+    yield ""
+    yield f"{count(view.alike, 'field')} alike"
+    for one in view.equal:
+        yield from (f"    {line}" for line in wrapped(f"{one.where}: {one.value}", width - 4))
+    if view.equal and view.alike > len(view.equal):
+        yield f"    … and {view.alike - len(view.equal):,} more"
+
+
+def _fully(listed: Sequence[Difference], tone: Tone, pen: Pen, width: int) -> Iterator[str]:
+    """What each has below where it is; why it matters below those that matter for the same."""
+    sides = ((width - 6) // 2,) * 2
+    for why, group in groupby(listed, key=attrgetter("why")):
+        for one in group:
+            mark = pen(MARKS[tone], TONES[tone])
+            for line in wrapped(_place(one), width - 2):
+                yield f"{mark} {pen(line, BOLD)}"
+                mark = " "
+            yield from (f"    {line}" for line in columns(_values(one), sides))
+        yield from (pen(f"    {line}", DIM) for line in wrapped(why, width - 4))
+
+
+def _briefly(listed: Sequence[Difference], width: int) -> Iterator[str]:
+    """A line each, as far as it will do."""
+    widths = (width * 2 // 5 - 4, *((width * 3 // 10 - 2,) * 2))
+    for one in listed:
+        yield from (f"    {line}" for line in columns((_place(one), *_values(one)), widths))
+
+
+def _place(one: Difference) -> str:
+    return f"{one.where} (and {one.more:,} more like it)" if one.more else one.where
+
+
+def _values(one: Difference) -> tuple[str, str]:
+    return one.a or ABSENT, one.b or ABSENT
 
 
 # --- findings ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dicomlab.model import Role, Severity
+from dicomlab.model import Role, Severity, Weight
 
 SANS = ("DejaVu Sans", "Verdana", "Segoe UI", "Helvetica Neue", "Arial")
 MONO = ("DejaVu Sans Mono", "Menlo", "Consolas", "Liberation Mono")
@@ -39,6 +39,12 @@ SEVERITIES: dict[Severity, Look] = {
     "error": Look("#D55E00", "E", ansi=31),
     "warning": Look("#F0E442", "W", ansi=93),
     "info": Look("#56B4E9", "i", ansi=96),
+}
+# how a difference looks that matters so much
+WEIGHTS: dict[Weight, Tone] = {
+    "decides": "error",
+    "may matter": "warning",
+    "does not matter": "plain",
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dicomlab.model import Association, Capture, Finding, Pdu, Verdict
+from dicomlab.model import Association, Capture, Comparison, Finding, Pdu, Verdict
 from dicomlab.protocol.build import Draft
 from dicomlab.views.agreement import Agreement, agreement
 from dicomlab.views.layout import (
@@ -55,11 +55,14 @@ __all__ = [
     "view",
 ]
 
-View = ByteLayout | Ladder | Listing | Findings | Agreement | Reasons
+View = ByteLayout | Ladder | Listing | Findings | Agreement | Reasons | Comparison
 
 
 def view(value: Any) -> View:
-    """What is to be shown of a Pdu, Draft, Association, Capture, Verdict, Finding or findings."""
+    """What is to be shown of a Pdu, Draft, Association, Capture, Verdict, Finding or findings.
+
+    A Comparison is of texts already, and is its own view.
+    """
     match value:
         case Pdu():
             return rows(value)
@@ -75,6 +78,6 @@ def view(value: Any) -> View:
             return reasons_of(value)
         case list() | tuple() if all(isinstance(one, Finding) for one in value):
             return findings_of(value)
-        case ByteLayout() | Ladder() | Listing() | Findings() | Agreement() | Reasons():
-            return value
+    if isinstance(value, View):
+        return value
     raise TypeError(f"nothing is known of how to show a {type(value).__name__}")
