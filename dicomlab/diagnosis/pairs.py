@@ -59,6 +59,7 @@ class _One:
     def __init__(self, association: Association) -> None:
         self.association = association
         self.opening: dict[str, Pdu] = {}  # A-ASSOCIATE-RQ and -AC, if they are whole
+        self.was_accepted = False
         self.kinds: Counter[str] = Counter()  # how many messages of each kind
         self.used: set[int] = set()  # presentation contexts that carried messages
         self.waits: dict[str, int] = {}  # nanoseconds: the longest before each kind
@@ -70,6 +71,7 @@ class _One:
     def _pdus(self) -> Iterator[tuple[int, str]]:
         pdus = self.association.pdus
         for index, line in enumerate(pdu_lines(pdus)):
+            self.was_accepted = self.was_accepted or line.type == AC
             if line.type in (RQ, AC) and line.complete and line.type not in self.opening:
                 self.opening[line.type] = pdus[index]
             if line.type not in (None, P_DATA):
@@ -111,7 +113,7 @@ class _One:
     @property
     def speaks(self) -> bool:
         """Whether there could be messages."""
-        return AC in self.opening or bool(self.kinds)
+        return self.was_accepted or bool(self.kinds)
 
 
 def _kind(line: MessageLine) -> str:
@@ -169,7 +171,10 @@ def _recorded(kind: str, a: _One, b: _One) -> Pair:
 
 def _blamed(a: Association, b: Association) -> set[str | None]:
     """The fields that a rejection names, where only one was rejected so."""
-    reasons = {BLAMED.get((one.source or 0, one.reason or 0)) for one in (a.outcome, b.outcome)}
+    reasons = {
+        BLAMED.get((one.source or 0, one.reason or 0)) if one.ended == "rejected" else None
+        for one in (a.outcome, b.outcome)
+    }
     return reasons if len(reasons) > 1 else set()
 
 
@@ -413,41 +418,45 @@ CHOSEN = {
 BY_ROLE = {Role.LENGTH: "length", Role.RESERVED: "reserved"}
 
 
-class _Leaf(NamedTuple):
-    rule: str
-    value: tuple[str, bytes, bool]  # its text, its bytes, whether those are a secret
-    place: int
-
-
 def of_pdus(a: Pdu, b: Pdu) -> Iterator[Pair]:
-    """The leaves of two PDUs by their paths."""
-    leaves_a = dict(_leaves(a.root, "", a.start))
-    leaves_b = dict(_leaves(b.root, "", b.start))
-    for path in sorted(leaves_a.keys() | leaves_b.keys()):
-        leaf_a, leaf_b = leaves_a.get(path), leaves_b.get(path)
-        there = [leaf for leaf in (leaf_a, leaf_b) if leaf is not None]
+    """The leaves of two PDUs by their paths; an item that only one has stands for all in it."""
+    yield from _fields("", a.root, b.root, (a.start, b.start))
+
+
+def _fields(path: str, a: Field, b: Field, starts: tuple[int, int]) -> Iterator[Pair]:
+    steps_a, steps_b = _steps(a), _steps(b)
+    for step in sorted(steps_a.keys() | steps_b.keys()):
+        one, other = steps_a.get(step), steps_b.get(step)
+        if one is not None and other is not None and one.children and other.children:
+            yield from _fields(f"{path}{step}/", one, other, starts)
+            continue
+        both = ((each, start) for each, start in zip((one, other), starts, strict=True))
+        there = [(each, each.start - start) for each, start in both if each is not None]
+        chosen = not CHOSEN.isdisjoint((a.name, there[0][0].name))
         yield Pair(
-            min(leaf.rule for leaf in there),
-            path,
-            leaf_a.value if leaf_a is not None else None,
-            leaf_b.value if leaf_b is not None else None,
-            place=min(leaf.place for leaf in there),
+            BY_ROLE.get(there[0][0].role, "chosen" if chosen else "field"),
+            f"{path}{step}",
+            None if one is None else _value(one),
+            None if other is None else _value(other),
+            place=min(place for _, place in there),
         )
 
 
-def _leaves(field: Field, path: str, start: int) -> Iterator[tuple[str, _Leaf]]:
-    """The leaves below a field by their paths; what stands there several times is numbered."""
+def _steps(field: Field) -> dict[str, Field]:
+    """What a field is made of; what stands there several times is numbered."""
     seen: Counter[str] = Counter()
+    found = {}
     for child in field.children or (field,):
-        step = f"{path}{child.name}{_about(child)}"
-        number, seen[step] = seen[step], seen[step] + 1
-        step = f"{step}[{number}]" if number else step
-        if child.children:
-            yield from _leaves(child, f"{step}/", start)
-        else:
-            chosen = not CHOSEN.isdisjoint((field.name, child.name))
-            rule = BY_ROLE.get(child.role, "chosen" if chosen else "field")
-            yield step, _Leaf(rule, (child.text, child.raw, child.secret), child.start - start)
+        step = f"{child.name}{_about(child)}"
+        found[f"{step}[{seen[step]}]" if seen[step] else step] = child
+        seen[step] += 1
+    return found
+
+
+def _value(field: Field) -> tuple[str, bytes, bool]:
+    """What a field says, its bytes, and whether those are a secret."""
+    hidden = any(one.secret for one in field.walk())
+    return field.text or f"{len(field.span):,} bytes", field.raw, hidden
 
 
 def _about(item: Field) -> str:

@@ -17,6 +17,7 @@ from dicomlab.spec.statuses import status_text
 
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 DECIDES, MAY_MATTER, NO_MATTER = WEIGHTS
+DEFAULT_ROLES = (1, 0)  # the requestor is SCU, and not SCP (PS3.7 D.3.3.4)
 SYNTAXES = 4  # transfer syntaxes that are named
 BYTES = 16  # bytes that are shown
 
@@ -144,6 +145,10 @@ def _hex(raw: bytes) -> str:
 # --- weights that depend on the values ----------------------------------------------------------
 
 
+def _weight_of_roles(a: Any, b: Any) -> Weight:
+    return MAY_MATTER if (a or DEFAULT_ROLES) != (b or DEFAULT_ROLES) else NO_MATTER
+
+
 def _weight_of_status(a: Any, b: Any) -> Weight:
     classes = {names.status_class(one[0]) for one in (a, b) if one is not None}
     return DECIDES if "Failure" in classes and len(classes) > 1 else MAY_MATTER
@@ -186,7 +191,7 @@ RULES: dict[str, Rule] = {
         MAY_MATTER, "Data sets are encoded so; not everybody reads every syntax.", uid_text
     ),
     "SCP/SCU Role Selection": Rule(
-        MAY_MATTER, "Without its role, a requestor gets no images by C-GET, no reports.", _roles, ""
+        _weight_of_roles, "Without it, the requestor is SCU and not SCP.", _roles, ""
     ),
     "User Identity Negotiation": Rule(
         MAY_MATTER, "An acceptor may serve or refuse a user by it.", _identity
