@@ -1,4 +1,4 @@
-"""Pictures: the bytes of a PDU, the message sequence of an association. Every picture is a slide.
+"""Pictures: bytes of a PDU, sequence of an association, two side by side. Each is a slide.
 
 ``draw(value)`` gives one slide of 1280×720 as a matplotlib figure, ``pages(value)`` all of them.
 Nothing here touches pyplot or a backend. Text in SVG stays text, fields carry their names as ids,
@@ -22,13 +22,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon
 from matplotlib.textpath import text_to_path
 
-from dicomlab.model import Capture, Finding, Role, Severity
+from dicomlab.model import Capture, Compared, Comparison, Difference, Finding, Role, Severity
 from dicomlab.views import viewmodel
 from dicomlab.views.theme import (
     MATPLOTLIB,
     ROLES,
     SEVERITIES,
     THEMES,
+    WEIGHTS,
     Theme,
     Tone,
     count,
@@ -47,7 +48,7 @@ Mode = Literal["light", "dark"]
 
 
 def draw(value: Any, *, theme: Mode = "light", page: int = 1) -> Figure:
-    """One slide of a Pdu, Draft, Association or Capture; ``page`` counts from 1.
+    """One slide of a Pdu, Draft, Association, Capture or Comparison; ``page`` counts from 1.
 
     Raises ValueError for a page that there is not.
     """
@@ -58,7 +59,7 @@ def draw(value: Any, *, theme: Mode = "light", page: int = 1) -> Figure:
 
 
 def pages(value: Any, *, theme: Mode = "light") -> list[Figure]:
-    """All slides of a Pdu, Draft, Association or Capture."""
+    """All slides of a Pdu, Draft, Association, Capture or Comparison."""
     slides = _slides(value)
     return [one.drawn(THEMES[theme], page, len(slides)) for page, one in enumerate(slides, 1)]
 
@@ -113,6 +114,8 @@ def _slides(value: Any) -> list[_Slide]:
             return _layout_slides(view)
         case Ladder() as view:
             return _ladder_slides(view)
+        case Comparison() as view:
+            return _comparison_slides(view)
     raise TypeError("findings are not drawn: their PDU or association is")
 
 
@@ -294,6 +297,18 @@ def _drawable(text: str) -> str:
     return "".join(
         c if font.get_char_index(ord(c)) else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def _in_lines(text: str, room: float, size: float) -> list[str]:
+    """A text in lines, as far as it can be broken between words."""
+    lines, line = [], ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and _Sheet.width(longer, size) > room:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]
 
 
 # --- the bytes of a PDU -----------------------------------------------------------------------
@@ -764,17 +779,7 @@ def _ladder_slides(ladder: Ladder) -> list[_Slide]:
 
 def _details(step: Step) -> list[str]:
     """The details of a step in lines that fit between the lifelines."""
-    lines = []
-    for text in step.details:
-        line = ""
-        for word in text.split():
-            longer = f"{line} {word}".strip()
-            if line and _Sheet.width(longer, 14) > FAR - LEFT - 50:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return lines
+    return [line for text in step.details for line in _in_lines(text, FAR - LEFT - 50, 14)]
 
 
 def _step_height(step: Step) -> float:
@@ -1005,6 +1010,98 @@ _PAINT: dict[str, Callable[[_Sheet, Step, float, float], None]] = {
     "closed": _paint_closed,
     "end": _paint_end,
 }
+
+
+# --- two side by side ---------------------------------------------------------------------------
+
+COLUMN = 576  # width of each of the two columns
+SECOND = WIDTH - MARGIN - COLUMN  # left edge of the second
+ROWS = TOP + 82  # where the differences begin
+SAYS = 19  # size of the values
+LINE = 24  # height of a line of them
+VALUE_LINES = 2
+TOLD = 30  # differences that are drawn
+
+
+def _comparison_slides(view: Comparison) -> list[_Slide]:
+    drawn = [one for one in view.differences if WEIGHTS[one.weight] != "plain"][:TOLD]
+    groups: list[list[Difference]] = [[]]
+    used = 0.0
+    for one in drawn:
+        height = _difference_height(one)
+        if groups[-1] and used + height > FOOT - 10 - ROWS:
+            groups.append([])
+            used = 0.0
+        groups[-1].append(one)
+        used += height
+    decides, may, not_ = (view.number(weight) for weight in WEIGHTS)
+    title = f"{count(decides, 'difference')} decide{'s' * (decides == 1)}, {may:,} may matter"
+    subtitle = f"{count(view.alike, 'field')} alike; {not_:,} that do not matter are not shown"
+    left_out = decides + may - sum(1 + one.more for one in drawn)
+    subtitle += f", nor are {left_out:,} that may" if left_out else ""
+    return [_Slide(title, subtitle, _comparison_painter(view, group)) for group in groups]
+
+
+def _comparison_painter(view: Comparison, group: Sequence[Difference]) -> Callable[[_Sheet], None]:
+    def paint(sheet: _Sheet) -> None:
+        _paint_compared(sheet, view.a, MARGIN)
+        _paint_compared(sheet, view.b, SECOND)
+        heights = [_difference_height(one) for one in group]
+        spare = (FOOT - 10 - ROWS - sum(heights)) / max(len(group), 1)
+        y = float(ROWS)
+        for one, height in zip(group, heights, strict=True):
+            _paint_difference(sheet, one, y)
+            y += height + min(spare, 28)
+        if not group:
+            sheet.text(WIDTH / 2, y + 60, "Nothing differs that matters.", 24, ha="center")
+
+    return paint
+
+
+def _paint_compared(sheet: _Sheet, one: Compared, x: float) -> None:
+    theme = sheet.theme
+    sheet.box(x, TOP, COLUMN, HEAD, theme.panel, edge=theme.muted, line=1.5, round_=8)
+    middle, room = x + COLUMN / 2, COLUMN - 24
+    title = sheet.fitted(one.title, room, 22, bold=True)
+    sheet.text(middle, TOP + 29, title, 22, bold=True, ha="center")
+    subtitle = sheet.fitted(one.subtitle, room, 16)
+    sheet.text(middle, TOP + 53, subtitle, 16, colour=theme.muted, ha="center")
+
+
+def _value_lines(text: str | None) -> list[str]:
+    """What one of the two has, in a few lines; the last says that there would be more."""
+    lines = _in_lines("not there" if text is None else text, COLUMN - 24, SAYS)
+    return [*lines[: VALUE_LINES - 1], " ".join(lines[VALUE_LINES - 1 :])]
+
+
+def _difference_height(one: Difference) -> float:
+    lines = max(len(list(filter(None, _value_lines(text)))) for text in (one.a, one.b))
+    return 56 + LINE * lines
+
+
+def _paint_difference(sheet: _Sheet, one: Difference, y: float) -> None:
+    """Where and why on a line, with the sign of its weight; below it what both have."""
+    theme, tone = sheet.theme, WEIGHTS[one.weight]
+    severity = _TONE_SEVERITY[tone]
+    if severity:
+        _paint_symbol(sheet, MARGIN + 12, y + 13, severity)
+    where = f"{one.where} (and {one.more:,} more like it)" if one.more else one.where
+    room = WIDTH - 2 * MARGIN - 34
+    where = sheet.fitted(where, room, 19, bold=True)
+    sheet.text(MARGIN + 34, y + 20, where, 19, bold=True)
+    if sheet.width(where, 19, bold=True) + 24 + sheet.width(one.why, 16) <= room:
+        sheet.text(WIDTH - MARGIN, y + 20, one.why, 16, colour=theme.muted, ha="right")
+    top, height = y + 30, _difference_height(one) - 44
+    for x, text in ((MARGIN, one.a), (SECOND, one.b)):
+        colour = theme.error if tone == "error" else theme.muted
+        sheet.box(
+            x, top, COLUMN, height, theme.panel, edge=colour, line=2 if tone == "error" else 1
+        )
+        for number, line in enumerate(filter(None, _value_lines(text))):
+            said = sheet.fitted(line, COLUMN - 24, SAYS)
+            ink = theme.muted if text is None else theme.ink
+            sheet.text(x + 12, top + 24 + LINE * number, said, SAYS, colour=ink)
+    sheet.text(WIDTH / 2, top + height / 2 + 8, "≠", 24, bold=True, ha="center", colour=colour)
 
 
 def _nothing(view: Listing) -> _Slide:

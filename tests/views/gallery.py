@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dicomlab.diagnosis.compare import compare
 from dicomlab.protocol.build import build
 from dicomlab.views import figures
 from tests.views import made
@@ -40,6 +41,14 @@ def values() -> Iterator[tuple[str, Any]]:
     yield "seq-long", made.long()
     yield "seq-unfinished", made.unfinished()
     yield "seq-hostile", made.success(calling=made.HOSTILE[:16], called="$x$ \u202e\\ é")
+    yield "cmp-rejected", compare(made.rejected(), made.success())
+    yield "cmp-refused", compare(made.refused(), made.success(), everything=True)
+    yield "cmp-alike", compare(made.success(), made.success())
+    yield "cmp-twenty", compare(made.pdu_of(made.request(20)), made.identity(), everything=True)
+    yield (
+        "cmp-hostile",
+        compare(made.success(calling=made.HOSTILE, called="\x1b[2J$x$"), made.silent()),
+    )
     yield "capture", made.capture(made.success(), made.silent())
 
 
