@@ -13,9 +13,9 @@ from itertools import chain, islice
 from typing import Any
 
 from dicomlab.model import Cause, Comparison, Difference, Finding
+from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
-from dicomlab.views.states import Move
 from dicomlab.views.theme import (
     DARK,
     LIGHT,

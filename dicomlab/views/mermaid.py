@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dicomlab.model import Association
-from dicomlab.views.states import Move
+from dicomlab.protocol.replay import Move
 from dicomlab.views.theme import duration
 from dicomlab.views.viewmodel import End, Ladder, Step, ladder
 

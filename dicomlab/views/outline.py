@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from dicomlab.model import Association, Message, Side, pdu_lines, printable
-from dicomlab.views.states import UNKNOWN, Move, States
+from dicomlab.protocol.replay import UNKNOWN, Move, States
 
 STEPS = 400  # runs that are kept of one association
 REPEATS = 4  # that many equal exchanges in a row are folded

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dicomlab.model import Association, Message, Pdu, Side, printable
+from dicomlab.protocol.replay import UNKNOWN, Move
 from dicomlab.spec import names
 from dicomlab.spec.state import TRANSITIONS
 from dicomlab.views import theme
@@ -21,7 +22,6 @@ from dicomlab.views.outline import (
     outline,
 )
 from dicomlab.views.reasons import Reasons, reasons_of
-from dicomlab.views.states import UNKNOWN, Move
 from dicomlab.views.summary import meaning_of
 from dicomlab.views.summary import outcome as outcome_of
 from dicomlab.views.theme import Tone

@@ -13,11 +13,11 @@ from operator import attrgetter
 from typing import Any
 
 from dicomlab.model import Comparison, Difference, Finding
+from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
 from dicomlab.views.agreement import Agreement, Context
 from dicomlab.views.overview import overview
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, columns, cut, wrapped
-from dicomlab.views.states import Move
 from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, duration
 from dicomlab.views.viewmodel import (
     Box,
