@@ -36,6 +36,7 @@ from dicomlab.net.scu import SCU
 from dicomlab.processes import Processes, find
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
+from dicomlab.protocol.replay import Replay, replay
 from dicomlab.recording.opinion import SecondOpinion, second_opinion
 from dicomlab.recording.record import Recording, record
 
@@ -60,6 +61,7 @@ __all__ = [
     "Pdu",
     "PeerError",
     "Recording",
+    "Replay",
     "SecondOpinion",
     "build",
     "check",
@@ -70,6 +72,7 @@ __all__ = [
     "echo",
     "export",
     "record",
+    "replay",
     "save",
     "second_opinion",
 ]

@@ -860,16 +860,23 @@ def _paint_time(sheet: _Sheet, step: Step, y: float) -> None:
 
 def _paint_states(sheet: _Sheet, step: Step, left: float, right: float, away: float = 16) -> None:
     """The state of each side after the step, beside its end of the arrow."""
-    for x, y, ha, move in (
-        (LEFT - away, left, "right", step.requestor),
-        (FAR + away, right, "left", step.acceptor),
+    for x, y, ha, side, move in (
+        (LEFT - away, left, "right", "requestor", step.requestor),
+        (FAR + away, right, "left", "acceptor", step.acceptor),
     ):
         changed = move.before != move.after
         text = f"{move.before} → {move.after}" if changed and move.before else move.after
         colour = sheet.theme.ink if changed else sheet.theme.muted
         sheet.text(x, y + 5, text, 15, colour=colour, bold=changed, ha=ha)
-        cause = " · ".join(one for one in (move.event, move.action) if one)
-        sheet.text(x, y + 22, cause, 13, colour=sheet.theme.muted, ha=ha)
+        causes = [one for one in (move.event, move.action) if one]
+        cause = " · ".join(causes)
+        if step.illegal is None or step.illegal.receiver != side:
+            sheet.text(x, y + 22, cause, 13, colour=sheet.theme.muted, ha=ha)
+            continue
+        cause = " · ".join([*causes, "not allowed"])
+        sheet.text(x, y + 22, cause, 13, colour=sheet.theme.error, bold=True, ha=ha)
+        away_from_text = sheet.width(text, 15, bold=changed) + 18
+        _paint_symbol(sheet, x + (away_from_text if ha == "left" else -away_from_text), y, "error")
 
 
 def _paint_pdu(sheet: _Sheet, step: Step, y: float, _height: float) -> None:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import chain, islice
 from typing import Any
 
-from dicomlab.model import Cause, Comparison, Difference, Finding
+from dicomlab.model import Cause, Comparison, Difference, Finding, Side
 from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
@@ -35,6 +35,7 @@ from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
     Cell,
+    Course,
     End,
     Entry,
     Findings,
@@ -326,10 +327,17 @@ def _step(step: Step) -> str:
     return (
         f'<tr><td class="dl-quiet dl-whole">{step.numbers}</td>'
         f'<td>{time}<br><span class="dl-quiet">{gap}</span></td>'
-        f'<td style="text-align:right">{_state(step.requestor)}</td>'
+        f'<td style="text-align:right">{_state(step.requestor)}{_wrong(step, "requestor")}</td>'
         f'<td class="dl-lane{broken}" style="text-align:center">{lane}</td>'
-        f"<td>{_state(step.acceptor)}</td></tr>"
+        f"<td>{_state(step.acceptor)}{_wrong(step, 'acceptor')}</td></tr>"
     )
+
+
+def _wrong(step: Step, side: Side) -> str:
+    """What stands beside the state of a receiver that must not get this PDU."""
+    if step.illegal is None or step.illegal.receiver != side:
+        return ""
+    return f'<br><b class="dl-tone-error">{_SYMBOLS["error"]} not allowed</b>'
 
 
 def _arrow(step: Step) -> str:
@@ -354,6 +362,28 @@ def _state(move: Move) -> str:
     if move.before and move.before != move.after:
         return f"<b>{move.before} → {move.after}</b>{below}"
     return f'<span class="dl-quiet">{move.after}</span>{below}' if move.after else ""
+
+
+# --- the states of both ends ------------------------------------------------------------------
+
+
+def _course(view: Course) -> Iterator[str]:
+    yield f'<table class="dl dl-fields dl-list">{_caption(view.title, "states of both ends")}'
+    yield _head("PDU", "time", "who", "what", "requestor", "acceptor", "")
+    yield "<tbody>"
+    for one in view.lines:
+        tone = f"dl-tone-{one.tone}"
+        remark = escape(f"{_SYMBOLS[one.tone]} {one.remark}".strip())
+        yield (
+            f'<tr><td class="dl-quiet dl-whole"{_LEFT}>{one.numbers}</td>'
+            f'<td class="dl-whole"{_LEFT}>{one.time}</td><td{_LEFT}>{one.who}</td>'
+            f'<th scope="row" class="{tone}"{_LEFT}>{escape(one.what)}</th>'
+            f'<td class="dl-whole"{_LEFT}>{escape(one.requestor)}</td>'
+            f'<td class="dl-whole"{_LEFT}>{escape(one.acceptor)}</td>'
+            f'<td class="{tone}"{_LEFT}>{remark}</td></tr>'
+        )
+    yield "</tbody></table>"
+    yield from (_remark(*one) for one in view.remarks)
 
 
 # --- captures and findings ------------------------------------------------------------------------
@@ -391,10 +421,13 @@ def _listing(view: Listing) -> Iterator[str]:
         yield from _list(view, heading)
     if view.strays:
         yield from _strays(view)
-    for remark, tone in view.remarks:
-        mark = _SYMBOLS[tone]
-        kind = f"dl-tone-{tone}" if mark else "dl-quiet"
-        yield f'<p class="{kind}">{escape(f"{mark} {remark}".strip())}</p>'
+    yield from (_remark(*one) for one in view.remarks)
+
+
+def _remark(remark: str, tone: Tone) -> str:
+    mark = _SYMBOLS[tone]
+    kind = f"dl-tone-{tone}" if mark else "dl-quiet"
+    return f'<p class="{kind}">{escape(f"{mark} {remark}".strip())}</p>'
 
 
 def _list(view: Listing, heading: str) -> Iterator[str]:
@@ -586,4 +619,5 @@ _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     Findings: _findings,
     Reasons: _verdict,
     Comparison: _comparison,
+    Course: _course,
 }

@@ -31,7 +31,8 @@ def _end(end: End) -> str:
 
 def _step(step: Step) -> Iterator[str]:
     time = "" if step.time is None else f" ({duration(step.time)})"
-    label = "<br/>".join(_text(one) for one in (step.label + time, *step.details))
+    wrong = (f"{step.illegal}",) if step.illegal else ()
+    label = "<br/>".join(_text(one) for one in (step.label + time, *step.details, *wrong))
     if step.kind == "pdu":
         arrow = "-x" if step.tone == "error" else "->>"
         ends = ("A", "R") if step.sender == "acceptor" else ("R", "A")

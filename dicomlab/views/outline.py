@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from dicomlab.model import Association, Message, Side, pdu_lines, printable
-from dicomlab.protocol.replay import UNKNOWN, Move, States
+from dicomlab.protocol.replay import UNKNOWN, Illegal, Move, States
 
 STEPS = 400  # runs that are kept of one association
 REPEATS = 4  # that many equal exchanges in a row are folded
@@ -35,6 +35,7 @@ class Run:
     time: int | None = None  # of the last; nanoseconds since 1970
     requestor: Move = UNKNOWN  # what they do to the states of both sides
     acceptor: Move = UNKNOWN
+    illegal: Illegal | None = None  # the first of the association that the table does not allow
     count: int = 1  # PDUs
     pattern: str = ""  # equal for runs that differ in numbers only; empty for what stands alone
     messages: tuple[Message, ...] = ()  # that the first PDU carries
@@ -59,6 +60,7 @@ class Run:
         self.count += other.count
         self.requestor = _both(self.requestor, other.requestor)
         self.acceptor = _both(self.acceptor, other.acceptor)
+        self.illegal = self.illegal or other.illegal
 
 
 def _both(first: Move, last: Move) -> Move:
@@ -101,18 +103,22 @@ def _runs(association: Association) -> Iterator[Run]:
     carried = _Carried(association.messages)
     reached: dict[Side, int] = {}
     before: int | None = None
+    wrong = False
     for index, line in enumerate(pdu_lines(association.pdus)):
         if line.sender is not None:
             missing = line.start - reached.get(line.sender, line.start)
             reached[line.sender] = line.end if line.complete else association.pdus[index].stop
             if missing > 0:
                 yield Run(line.sender, index, index, missing=missing, count=0)
-        run = Run(line.sender, index, index, line.time, *states.pass_on(line, index))
+        moves = states.pass_on(line, index)
+        run = Run(line.sender, index, index, line.time, moves.requestor, moves.acceptor)
+        if moves.illegal is not None and not moves.illegal.ignored and not wrong:
+            run.illegal, wrong = moves.illegal, True
         run.messages = carried.by(index)
         if line.type == P_DATA:
             run.pattern = _pattern(run)
             silent = 0 if before is None or line.time is None else line.time - before
-            if silent >= SILENCE and _was_awaited(run):
+            if run.illegal or (silent >= SILENCE and _was_awaited(run)):
                 run.pattern = ""
         before = before if line.time is None else line.time
         yield run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dicomlab.model import Association, Message, Pdu, Side, printable
-from dicomlab.protocol.replay import UNKNOWN, Move
+from dicomlab.protocol.replay import OPENED, UNKNOWN, Illegal, Move, begins
 from dicomlab.spec import names
 from dicomlab.spec.state import TRANSITIONS
 from dicomlab.views import theme
@@ -58,6 +58,7 @@ class Step:
     gap: int | None = None  # nanoseconds since the step before
     requestor: Move = UNKNOWN
     acceptor: Move = UNKNOWN
+    illegal: Illegal | None = None  # the first PDU that PS3.8 Table 9-10 does not allow
     index: int | None = None  # of the PDU in its association; of several, the first
     last: int | None = None  # the last of several
     count: int = 1  # PDUs that stand in this step
@@ -111,15 +112,15 @@ def end_of(side: Side, title: str | None, address: str) -> End:
 
 
 def _opened(association: Association) -> Iterator[Step]:
-    first = association.pdus[0] if association.pdus else None
-    if association.start_time is not None and first and first.type == "A-ASSOCIATE-RQ":
+    if begins(association):
+        requestor, acceptor = OPENED
         yield Step(
             "opened",
             "TCP connection",
             sender="requestor",
             time=association.start_time,
-            requestor=Move("Sta1", "Evt1", "AE-1", "Sta4"),
-            acceptor=Move("Sta1", "Evt5", "AE-5", "Sta2"),
+            requestor=requestor,
+            acceptor=acceptor,
         )
 
 
@@ -138,6 +139,8 @@ def _step(association: Association, run: Run) -> Step:
         count=run.count,
         requestor=run.requestor,
         acceptor=run.acceptor,
+        illegal=run.illegal,
+        tone="error" if run.illegal else step.tone,
     )
 
 

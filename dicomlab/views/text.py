@@ -22,6 +22,7 @@ from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, durati
 from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
+    Course,
     Findings,
     Ladder,
     Line,
@@ -37,6 +38,7 @@ STATES = 80  # characters that a sequence with states takes
 NARROWEST = 60
 MEANING = 12  # characters below which a column of meanings is none
 TEXTS = 72  # characters that bytes and their texts take
+MOVE = 25  # characters of a column of what one end did
 TABLE = 100  # characters that a table of presentation contexts takes
 ABSENT = "–"  # what one of two does not have
 
@@ -76,6 +78,8 @@ def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
             return _verdict(view, pen, width)
         case Comparison():
             return _comparison(view, pen, width)
+        case Course():
+            return _course(view, pen, width)
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -235,7 +239,8 @@ def _step(step: Step, columns: _Columns, pen: Pen) -> Iterator[str]:
     lane = columns.lane
     drawn = pen(_drawn(step, lane), TONES[step.tone], BOLD if step.kind == "pdu" else 0)
     yield columns.line(step.numbers, time, left, drawn, right)
-    details = [line for detail in step.details for line in wrapped(detail, lane - 4)]
+    wrong = [f"{MARKS['error']} {step.illegal}"] if step.illegal else []
+    details = [line for one in (*step.details, *wrong) for line in wrapped(one, lane - 4)]
     if not details and not gap:
         return
     for detail in details or [""]:
@@ -395,6 +400,39 @@ def _place(one: Difference) -> str:
 
 def _values(one: Difference) -> tuple[str, str]:
     return one.a or ABSENT, one.b or ABSENT
+
+
+# --- the states of both ends ------------------------------------------------------------------
+
+
+def _course(view: Course, pen: Pen, width: int) -> Iterator[str]:
+    """A table, or on a narrow screen both ends below each other."""
+    index = max((len(one.numbers) for one in view.lines), default=1)
+    first = (index, TIME, 9)
+    left = width - sum(first) - 2 * len(first)
+    narrow = left < 2 * MOVE + 20
+    ends = () if narrow else (MOVE, MOVE)
+    widths = (*first, left - sum(ends) - 2 * len(ends), *ends)
+    yield pen(view.title, BOLD)
+    yield ""
+    heads = ("", "time", "who", "what", "requestor", "acceptor")
+    yield pen(next(columns(heads[: len(widths)], widths)), DIM)
+    indent = " " * (index + 2)
+    for one in view.lines:
+        tone = TONES[one.tone]
+        both = {"requestor": one.requestor, "acceptor": one.acceptor}
+        cells = (one.numbers, one.time, one.who, one.what, *(() if narrow else both.values()))
+        yield from (pen(line, tone) for line in columns(cells, widths))
+        if narrow:
+            yield from (f"{indent}{side:9}  {moved}" for side, moved in both.items())
+        if one.remark:
+            remark = f"{MARKS[one.tone]} {one.remark}"
+            yield from (pen(indent + line, tone) for line in wrapped(remark, width - len(indent)))
+    yield ""
+    for remark, tone_ in view.remarks:
+        yield from (
+            pen(line, TONES[tone_], BOLD) for line in wrapped(f"{MARKS[tone_]} {remark}", width)
+        )
 
 
 # --- findings ------------------------------------------------------------------------------------

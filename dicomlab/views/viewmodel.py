@@ -1,11 +1,11 @@
 """All that a renderer sees: pure data, ready to be shown, the same for every way of showing.
 
-``view(value)`` turns a value of the model into one of five views: the bytes of a PDU
-(:class:`ByteLayout`), the sequence of an association (:class:`Ladder`), the list of a capture
-(:class:`Listing`), findings (:class:`Findings`), a verdict (:class:`Reasons`). What came from a
-peer is spelled out here, so that no control character passes; secrets are masked here; what is long
-is folded here, with its count. Views are frozen dataclasses of numbers, texts and tuples:
-``dataclasses.asdict`` gives JSON.
+``view(value)`` turns a value of the model into one of its views: the bytes of a PDU
+(:class:`ByteLayout`), the sequence of an association (:class:`Ladder`), the states of both ends
+(:class:`Course`), the list of a capture (:class:`Listing`), findings (:class:`Findings`), a verdict
+(:class:`Reasons`). What came from a peer is spelled out here, so that no control character passes;
+secrets are masked here; what is long is folded here, with its count. Views are frozen dataclasses
+of numbers, texts and tuples: ``dataclasses.asdict`` gives JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 
 from dicomlab.model import Association, Capture, Comparison, Finding, Pdu, Verdict
 from dicomlab.protocol.build import Draft
+from dicomlab.protocol.replay import Replay
 from dicomlab.views.agreement import Agreement, agreement
+from dicomlab.views.course import Course, course
 from dicomlab.views.layout import (
     WIDTH,
     Box,
@@ -36,6 +38,7 @@ __all__ = [
     "Box",
     "ByteLayout",
     "Cell",
+    "Course",
     "End",
     "Entry",
     "Findings",
@@ -49,17 +52,18 @@ __all__ = [
     "Step",
     "Stray",
     "agreement",
+    "course",
     "ladder",
     "listing",
     "rows",
     "view",
 ]
 
-View = ByteLayout | Ladder | Listing | Findings | Agreement | Reasons | Comparison
+View = ByteLayout | Ladder | Listing | Course | Findings | Agreement | Reasons | Comparison
 
 
 def view(value: Any) -> View:
-    """What is to be shown of a Pdu, Draft, Association, Capture, Verdict, Finding or findings.
+    """What is to be shown of a Pdu, Draft, Association, Capture, Replay, Verdict or findings.
 
     A Comparison is of texts already, and is its own view.
     """
@@ -72,6 +76,8 @@ def view(value: Any) -> View:
             return ladder(value)
         case Capture():
             return listing(value)
+        case Replay():
+            return course(value)
         case Finding():
             return findings_of([value])
         case Verdict():

@@ -37,6 +37,7 @@ def values() -> Iterator[tuple[str, Any]]:
     yield "seq-abort-acceptor", made.aborted("acceptor", 2, 2)
     yield "seq-silent", made.silent()
     yield "seq-refused", made.refused()
+    yield "seq-illegal", made.impatient()
     yield "seq-closed", made.closed()
     yield "seq-long", made.long()
     yield "seq-unfinished", made.unfinished()

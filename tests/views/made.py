@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from dicomlab.model import (
     Association,
@@ -26,6 +26,12 @@ EPOCH = 1_790_000_000_000_000_000
 HOSTILE = '"><img onerror=alert(1)>'
 VERIFICATION = PresentationContext(
     1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",), 0, "1.2.840.10008.1.2"
+)
+
+# what dissect() says of a recording that begins within an association
+LATE = tuple(
+    finding("capture-begins-late", f"the first bytes of the {side} are not there", sender=side)
+    for side in get_args(Side)
 )
 
 
@@ -203,6 +209,25 @@ def refused() -> Association:
     )
 
 
+def impatient() -> Association:
+    """An association whose requestor still sends data after it has asked for the release."""
+    return association(
+        [
+            ("requestor", request(), 0.4),
+            ("acceptor", build("A-ASSOCIATE-AC"), 1.1),
+            ("requestor", echo_rq(), 1.3),
+            ("acceptor", echo_rsp(), 1.9),
+            ("requestor", build("A-RELEASE-RQ"), 2.2),
+            ("requestor", echo_rq(8), 2.3),
+            ("acceptor", build("A-ABORT", source=2, reason_diag=2), 2.9),
+        ],
+        ended="aborted",
+        by="acceptor",
+        source=2,
+        reason=2,
+    )
+
+
 def closed() -> Association:
     return association(
         [
@@ -242,6 +267,7 @@ def unfinished() -> Association:
         calling=None,
         called=None,
         contexts=(),
+        findings=LATE,
     )
 
 

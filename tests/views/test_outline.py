@@ -60,7 +60,7 @@ def talk(kinds: Sequence[tuple[str, int]], pause: int = MS) -> tuple[Lines, list
 
 
 def seen(lines: Lines, messages: list[Message]) -> Ladder:
-    whole = made.association([], by="requestor")
+    whole = made.association([], by="requestor", findings=made.LATE)
     return ladder(replace(whole, pdus=lines, messages=messages))  # type: ignore[arg-type]
 
 
@@ -111,7 +111,7 @@ def test_an_exchange_is_folded_once_it_comes_four_times(period: int, times: int)
 
 def outline_of(kinds: Sequence[tuple[str, int]], pause: int = MS) -> list[Any]:
     lines, messages = talk(kinds, pause)
-    whole = made.association([], by="requestor")
+    whole = made.association([], by="requestor", findings=made.LATE)
     return outline(replace(whole, pdus=lines, messages=messages))  # type: ignore[arg-type]
 
 

@@ -325,7 +325,8 @@ def test_fragments_of_one_message_fold_and_so_do_stores_of_different_length() ->
                          pdus=(index + pieces,))  # fmt: skip
         messages += [stored, answer]
         index += pieces + 1
-    view = ladder(made.association(lines, messages=tuple(messages), by="requestor"))
+    whole = made.association(lines, messages=tuple(messages), by="requestor", findings=made.LATE)
+    view = ladder(whole)
     shown = [(one.kind, one.label) for one in view.steps if one.kind in ("pdu", "fold")]
     assert shown == [
         ("pdu", "P-DATA-TF · C-STORE-RQ, message ID 0"),
