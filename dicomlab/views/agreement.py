@@ -87,19 +87,19 @@ def _facts(one: Association) -> Iterator[str]:
 
 
 def _context(one: PresentationContext) -> Context:
-    accepted = _name(one.accepted)
+    accepted = named(one.accepted)
     if one.result is None:
-        return Context(one.id, _name(one.abstract_syntax), _names(one), "no answer", "", "plain")
+        return Context(one.id, named(one.abstract_syntax), _names(one), "no answer", "", "plain")
     result = names.CONTEXT_RESULTS.get(one.result, f"result {one.result}")
     tone: Tone = "good" if one.result == 0 else "error"
-    return Context(one.id, _name(one.abstract_syntax), _names(one), result, accepted, tone)
+    return Context(one.id, named(one.abstract_syntax), _names(one), result, accepted, tone)
 
 
 def _names(one: PresentationContext) -> tuple[str, ...]:
-    return tuple(map(_name, one.proposed))
+    return tuple(map(named, one.proposed))
 
 
-def _name(uid: str | None) -> str:
+def named(uid: str | None) -> str:
     """What a UID stands for, or the UID itself."""
     if not uid:
         return ""
@@ -139,15 +139,15 @@ def _window(value: Any) -> str:
 
 def _role(one: Any) -> str:
     roles = " and ".join(role.upper() for role in ("scu", "scp") if one[role])
-    return f"{_name(one['sop_class'])}: {roles or 'none'}"
+    return f"{named(one['sop_class'])}: {roles or 'none'}"
 
 
 def _extended(one: Any) -> str:
-    return f"{_name(one['sop_class'])}: {one['info'] or 'nothing'}"
+    return f"{named(one['sop_class'])}: {one['info'] or 'nothing'}"
 
 
 def _common_extended(one: Any) -> str:
-    return f"{_name(one['sop_class'])}: {_name(one['service_class'])}"
+    return f"{named(one['sop_class'])}: {named(one['service_class'])}"
 
 
 def _identity(value: Mapping[str, Any]) -> str:

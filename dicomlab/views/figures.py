@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -22,8 +22,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon
 from matplotlib.textpath import text_to_path
 
-from dicomlab.model import Capture, Compared, Comparison, Difference, Finding, Role, Severity
+from dicomlab.model import (
+    Association,
+    Capture,
+    Compared,
+    Comparison,
+    Difference,
+    Finding,
+    Role,
+    Severity,
+)
 from dicomlab.views import viewmodel
+from dicomlab.views.negotiation import SIGNS, Mark, Proposal, folded
 from dicomlab.views.theme import (
     MATPLOTLIB,
     ROLES,
@@ -36,7 +46,16 @@ from dicomlab.views.theme import (
     duration,
     mix,
 )
-from dicomlab.views.viewmodel import Box, ByteLayout, Ladder, Line, Listing, Segment, Step
+from dicomlab.views.viewmodel import (
+    Box,
+    ByteLayout,
+    Ladder,
+    Line,
+    Listing,
+    Negotiation,
+    Segment,
+    Step,
+)
 
 WIDTH, HEIGHT, DPI = 1280, 720, 100  # pixels
 MARGIN = 40
@@ -45,22 +64,24 @@ FOOT = 688  # where the legend begins
 LADDERS = 50  # associations of a capture whose sequence is drawn
 
 Mode = Literal["light", "dark"]
+What = Literal["sequence", "negotiation"]
 
 
-def draw(value: Any, *, theme: Mode = "light", page: int = 1) -> Figure:
+def draw(value: Any, *, theme: Mode = "light", page: int = 1, what: What | None = None) -> Figure:
     """One slide of a Pdu, Draft, Association, Capture or Comparison; ``page`` counts from 1.
 
-    Raises ValueError for a page that there is not.
+    ``what`` is for an Association: its ``"sequence"`` or its ``"negotiation"``, presentation
+    contexts against transfer syntaxes. Raises ValueError for a page or picture that there is not.
     """
-    slides = _slides(value)
+    slides = _slides(value, what)
     if not 1 <= page <= len(slides):
         raise ValueError(f"there is no page {page}: this has {len(slides)}")
     return slides[page - 1].drawn(THEMES[theme], page, len(slides))
 
 
-def pages(value: Any, *, theme: Mode = "light") -> list[Figure]:
-    """All slides of a Pdu, Draft, Association, Capture or Comparison."""
-    slides = _slides(value)
+def pages(value: Any, *, theme: Mode = "light", what: What | None = None) -> list[Figure]:
+    """All slides of a Pdu, Draft, Association, Capture or Comparison; ``what`` as in :func:`draw`."""
+    slides = _slides(value, what)
     return [one.drawn(THEMES[theme], page, len(slides)) for page, one in enumerate(slides, 1)]
 
 
@@ -104,7 +125,9 @@ class _Slide:
         return sheet.figure
 
 
-def _slides(value: Any) -> list[_Slide]:
+def _slides(value: Any, what: What | None = None) -> list[_Slide]:
+    if what is not None:
+        value = _picture(value, what)
     if isinstance(value, Capture):
         ladders = map(viewmodel.ladder, value.associations[:LADDERS])
         slides = [slide for one in ladders for slide in _ladder_slides(one)]
@@ -116,7 +139,20 @@ def _slides(value: Any) -> list[_Slide]:
             return _ladder_slides(view)
         case Comparison() as view:
             return _comparison_slides(view)
+        case Negotiation() as view:
+            return _negotiation_slides(view)
     raise TypeError("findings are not drawn: their PDU or association is")
+
+
+def _picture(value: Any, what: What) -> Ladder | Negotiation:
+    """One of the pictures of an association."""
+    made: dict[str, Callable[[Association], Ladder | Negotiation]] = {
+        "sequence": viewmodel.ladder,
+        "negotiation": viewmodel.negotiation,
+    }
+    if not isinstance(value, Association) or what not in made:
+        raise ValueError(f"there is no picture {what!r} of a {type(value).__name__}")
+    return made[what](value)
 
 
 # --- the sheet ------------------------------------------------------------------------------
@@ -300,15 +336,26 @@ def _drawable(text: str) -> str:
 
 
 def _in_lines(text: str, room: float, size: float) -> list[str]:
-    """A text in lines, as far as it can be broken between words."""
-    lines, line = [], ""
-    for word in text.split():
+    """A text in lines that are no wider, where its words allow it."""
+    lines = []
+    line = ""
+    for word in (piece for one in text.split() for piece in _pieces(one, room, size)):
         longer = f"{line} {word}".strip()
         if line and _Sheet.width(longer, size) > room:
             lines.append(line)
             longer = word
         line = longer
     return [*lines, line]
+
+
+def _pieces(word: str, room: float, size: float) -> Iterator[str]:
+    """A word, or a UID in pieces: the last of its numbers tell it from others."""
+    while word[:1].isdigit() and _Sheet.width(word, size) > room:
+        ends = range(1, len(word))
+        end = max(bisect_right(ends, room, key=lambda at: _Sheet.width(word[:at], size)), 1)
+        yield word[:end]
+        word = word[end:]
+    yield word
 
 
 # --- the bytes of a PDU -----------------------------------------------------------------------
@@ -1017,6 +1064,178 @@ _PAINT: dict[str, Callable[[_Sheet, Step, float, float], None]] = {
     "closed": _paint_closed,
     "end": _paint_end,
 }
+
+
+# --- the negotiation of an association --------------------------------------------------------
+
+NAMES = MARGIN + 48  # where abstract syntaxes begin
+NAMES_END = 388  # where they end, if there are many transfer syntaxes
+RESULT = 912  # where it begins what came of each context
+SYNTAXES = 6  # columns that there is room for
+HEADING = 14  # size of their names
+HEADING_LINES = 4
+TABLE_TOP = TOP + 17 * HEADING_LINES + 10
+PROPOSAL, TALLER = 48, 64  # heights of a row, and of one with a long name and roles
+CELL_WIDTH, CELL_HEIGHT = 44, 28
+
+
+def _negotiation_slides(negotiation: Negotiation) -> list[_Slide]:
+    room = FOOT - 18 - TABLE_TOP
+    paged: list[list[list[Proposal]]] = [[]]
+    used = 0
+    for group in folded(negotiation.proposals):
+        height = _proposal_height(group)
+        if paged[-1] and used + height > room:
+            paged.append([])
+            used = 0
+        paged[-1].append(group)
+        used += height
+    return [
+        _Slide(
+            negotiation.title, negotiation.subtitle, _negotiation_painter(negotiation, page, room)
+        )
+        for page in paged
+    ]
+
+
+def _proposal_height(group: Sequence[Proposal]) -> int:
+    long = len(_in_lines(group[0].abstract_syntax, NAMES_END - NAMES, 16)) > 1
+    return TALLER if long and group[0].roles and len(group) == 1 else PROPOSAL
+
+
+def _negotiation_painter(
+    negotiation: Negotiation, groups: Sequence[Sequence[Proposal]], room: float
+) -> Callable[[_Sheet], None]:
+    columns, hidden = _columns([one for group in groups for one in group])
+    names = [negotiation.syntaxes[column] for column in columns] + ["others"] * hidden
+    width = min(110.0, (RESULT - NAMES_END - 24) / max(len(names), 1))
+    left = RESULT - 18 - width * len(names)
+
+    def paint(sheet: _Sheet) -> None:
+        for x, text in ((MARGIN, "ID"), (NAMES, "abstract syntax"), (RESULT, "result")):
+            sheet.text(x, TABLE_TOP - 12, text, 15, colour=sheet.theme.muted)
+        for place, name in enumerate(names):
+            _paint_heading(sheet, name, left + (place + 0.5) * width, TABLE_TOP - 12, width - 8)
+        heights = [_proposal_height(group) for group in groups]
+        spare = min(24.0, (room - sum(heights)) / max(len(groups), 1))
+        y = float(TABLE_TOP)
+        for group, height in zip(groups, heights, strict=True):
+            sheet.line([(MARGIN, y), (WIDTH - MARGIN, y)], sheet.theme.line)
+            middle = y + (height + spare) / 2
+            if len(group) > 1:
+                _paint_proposals(sheet, group, middle)
+            else:
+                _paint_proposal(sheet, group[0], middle, left - 16 - NAMES)
+                _paint_marks_of(sheet, group[0], columns, middle, left, width)
+            y += height + spare
+        if not groups:
+            sheet.text(NAMES, y + 34, "No presentation context is there.", 18)
+        _paint_signs(sheet, {mark for group in groups for mark in group[0].marks if mark})
+
+    return paint
+
+
+def _columns(proposals: Sequence[Proposal]) -> tuple[list[int], bool]:
+    """The transfer syntaxes of a slide that have columns of their own; whether there are others."""
+    used = [0] * max((len(one.marks) for one in proposals), default=0)
+    for one in proposals:
+        for column, mark in enumerate(one.marks):
+            used[column] += bool(mark) + 1000 * ("accepted" in mark)
+    found = [column for column, times in enumerate(used) if times]
+    hidden = any(one.more for one in proposals)
+    if len(found) + hidden > SYNTAXES:
+        kept = sorted(found, key=lambda column: -used[column])[: SYNTAXES - 1]
+        return sorted(kept), True
+    return found, hidden
+
+
+def _paint_heading(sheet: _Sheet, name: str, x: float, bottom: float, room: float) -> None:
+    """The name of a column, in a few lines."""
+    lines = _in_lines(name, room, HEADING)
+    if len(lines) > HEADING_LINES:
+        rest = " ".join(lines[HEADING_LINES - 1 :])
+        lines = [*lines[: HEADING_LINES - 1], sheet.fitted(rest + "…", room, HEADING)]
+    for place, line in enumerate(reversed(lines)):
+        text = sheet.fitted(line, room, HEADING)
+        sheet.text(x, bottom - 17 * place, text, HEADING, ha="center")
+
+
+def _paint_proposal(sheet: _Sheet, one: Proposal, middle: float, room: float) -> None:
+    theme = sheet.theme
+    lines = _in_lines(one.abstract_syntax, room, 16)
+    if len(lines) > 2:
+        lines = [lines[0], " ".join(lines[1:])]
+    rows = [(sheet.fitted(line, room, 16), 16, theme.ink) for line in lines]
+    if one.roles:
+        rows.append((sheet.fitted(one.roles, room, 14), 14, theme.muted))
+    for place, (text, size, colour) in enumerate(rows):
+        sheet.text(
+            NAMES, middle + 6 + 18 * (place - (len(rows) - 1) / 2), text, size, colour=colour
+        )
+    sheet.text(NAMES - 12, middle + 6, f"{one.id}", 16, ha="right", colour=theme.muted)
+    colour = theme.tone(one.tone)
+    symbol = {"good": "✔", "error": "✖", "warning": "▲"}.get(one.tone, "●")
+    left, room = RESULT + 24, WIDTH - MARGIN - RESULT - 30
+    sheet.text(RESULT, middle - 3, symbol, 16, colour=colour)
+    result = sheet.fitted(one.result, room, 16, bold=True)
+    sheet.text(left, middle - 3, result, 16, bold=True, colour=colour)
+    sheet.text(left, middle + 16, sheet.fitted(one.why, room, 14), 14, colour=theme.muted)
+
+
+def _paint_marks_of(
+    sheet: _Sheet, one: Proposal, columns: Sequence[int], y: float, left: float, width: float
+) -> None:
+    """The cells of a row; how many there are without a column, and whether one was accepted."""
+    for place, column in enumerate(columns):
+        if one.marks[column]:
+            _paint_sign(sheet, one.marks[column], left + (place + 0.5) * width, y)
+    others = [mark for column, mark in enumerate(one.marks) if mark and column not in columns]
+    if others or one.more:
+        chosen: Mark = next((mark for mark in others if "accepted" in mark), "")
+        text = f"{SIGNS[chosen]} + {len(others) + one.more - bool(chosen):,}".removesuffix(" + 0")
+        colour = _edge(sheet, chosen) if chosen else sheet.theme.muted
+        x = left + (len(columns) + 0.5) * width
+        sheet.text(x, y + 6, text.strip(), 16, ha="center", colour=colour, bold=bool(chosen))
+
+
+def _edge(sheet: _Sheet, mark: Mark) -> str:
+    """The colour around a sign."""
+    theme = sheet.theme
+    colours = {"accepted": theme.good, "not chosen": theme.line, "proposed": theme.muted}
+    return colours.get(mark, theme.error)
+
+
+def _paint_sign(sheet: _Sheet, mark: Mark, x: float, y: float) -> None:
+    """A cell by its sign, its colour and its border."""
+    theme, edge = sheet.theme, _edge(sheet, mark)
+    left, top = x - CELL_WIDTH / 2, y - CELL_HEIGHT / 2
+    fills = {"accepted": theme.tint(theme.good), "not chosen": theme.panel}
+    fill, heavy = fills.get(mark, theme.paper), 2.5 if "accepted" in mark else 1.5
+    sheet.box(left, top, CELL_WIDTH, CELL_HEIGHT, fill, edge=edge, line=heavy, round_=5)
+    colour = {"not chosen": theme.muted, "proposed": theme.ink}.get(mark, edge)
+    sheet.text(x, y + 6.5, SIGNS[mark], 18, bold=True, ha="center", colour=colour)
+
+
+def _paint_proposals(sheet: _Sheet, group: Sequence[Proposal], middle: float) -> None:
+    """Contexts that say the same, as one row."""
+    for offset in (6, 3, 0):
+        sheet.box(
+            MARGIN + offset, middle - 18 + offset, WIDTH - 2 * MARGIN - 6, 32,
+            sheet.theme.panel, edge=sheet.theme.muted, line=1.2, round_=6,
+        )  # fmt: skip
+    says = f"… {count(len(group), 'more context')}, {group[0].id} to {group[-1].id}, "
+    says += f"that say the same: {group[0].result} …"
+    sheet.text(WIDTH / 2, middle + 4, says, 16, ha="center")
+
+
+def _paint_signs(sheet: _Sheet, marks: Collection[Mark]) -> None:
+    """What the signs stand for."""
+    x = float(MARGIN)
+    for mark in SIGNS:
+        if mark in marks:
+            _paint_sign(sheet, mark, x + CELL_WIDTH / 2, FOOT + 10)
+            sheet.text(x + CELL_WIDTH + 8, FOOT + 15, mark, 15)
+            x += CELL_WIDTH + 8 + sheet.width(mark, 15) + 34
 
 
 # --- two side by side ---------------------------------------------------------------------------

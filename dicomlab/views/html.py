@@ -16,6 +16,7 @@ from dicomlab.model import Cause, Comparison, Difference, Finding, Side
 from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
+from dicomlab.views.negotiation import SIGNS
 from dicomlab.views.theme import (
     DARK,
     LIGHT,
@@ -42,6 +43,8 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
+    Negotiation,
+    Proposal,
     Reasons,
     Step,
 )
@@ -128,6 +131,9 @@ _STYLE = "".join(
         "{border-top:1px solid var(--dl-line)}",
         ".dicomlab table.dl-list tbody th,.dicomlab table.dl-notes tbody th{min-width:0!important}",
         ".dicomlab table.dl-list tbody td bdi{max-width:32em!important}",
+        ".dicomlab table.dl-matrix thead th bdi{display:inline-block;max-width:9em;",
+        "overflow-wrap:anywhere}",
+        ".dicomlab table.dl-matrix tbody th bdi{overflow-wrap:anywhere}",
         ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
         "{background:var(--dl-panel)}.dicomlab table.dl tr.dl-group th{font-weight:bold}",
         ".dicomlab .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
@@ -362,6 +368,41 @@ def _state(move: Move) -> str:
     if move.before and move.before != move.after:
         return f"<b>{move.before} → {move.after}</b>{below}"
     return f'<span class="dl-quiet">{move.after}</span>{below}' if move.after else ""
+
+
+# --- contexts against transfer syntaxes ---------------------------------------------------------
+
+
+def _negotiation(view: Negotiation) -> Iterator[str]:
+    yield f'<table class="dl dl-fields dl-list dl-matrix">{_caption(view.title, view.subtitle)}'
+    heads = "".join(
+        f'<th scope="col" title="{escape(name, quote=True)}"><bdi>{escape(called)}</bdi></th>'
+        for called, name in zip(view.syntaxes, view.names, strict=True)
+    )
+    yield f'<thead><tr><th scope="col">ID</th><th scope="col">abstract syntax</th>{heads}'
+    yield '<th scope="col">result</th><th scope="col">why</th></tr></thead><tbody>'
+    yield from map(_proposal, view.proposals)
+    yield "</tbody></table>"
+    signs = " &nbsp; ".join(f"<b>{sign}</b> {mark}" for mark, sign in SIGNS.items() if mark)
+    yield f'<p class="dl-quiet">{signs}</p>'
+
+
+def _proposal(one: Proposal) -> str:
+    roles = f'<br><span class="dl-quiet">{escape(one.roles)}</span>' if one.roles else ""
+    tones = {"accepted": "good", "not proposed, yet accepted": "error"}
+    cells = "".join(
+        f'<td class="dl-tone-{tones.get(mark, "plain")}" title="{mark}" style="text-align:center">'
+        f"<b>{SIGNS[mark]}</b></td>"
+        for mark in one.marks
+    )
+    more = f" And {one.more:,} other transfer syntaxes." if one.more else ""
+    result = escape(f"{_SYMBOLS[one.tone]} {one.result}".strip())
+    return (
+        f'<tr><td class="dl-quiet"{_LEFT}>{one.id}</td>'
+        f'<th scope="row"{_LEFT}><bdi>{escape(one.abstract_syntax)}</bdi>{roles}</th>{cells}'
+        f'<td class="dl-whole dl-tone-{one.tone}"{_LEFT}><b>{result}</b></td>'
+        f"<td{_LEFT}><bdi>{escape(one.why + more)}</bdi></td></tr>"
+    )
 
 
 # --- the states of both ends ------------------------------------------------------------------
@@ -620,4 +661,5 @@ _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     Reasons: _verdict,
     Comparison: _comparison,
     Course: _course,
+    Negotiation: _negotiation,
 }

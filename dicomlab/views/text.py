@@ -16,6 +16,7 @@ from dicomlab.model import Comparison, Difference, Finding
 from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
 from dicomlab.views.agreement import Agreement, Context
+from dicomlab.views.negotiation import SIGNS
 from dicomlab.views.overview import overview
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, columns, cut, wrapped
 from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, duration
@@ -27,6 +28,8 @@ from dicomlab.views.viewmodel import (
     Ladder,
     Line,
     Listing,
+    Negotiation,
+    Proposal,
     Reasons,
     Step,
 )
@@ -38,6 +41,7 @@ STATES = 80  # characters that a sequence with states takes
 NARROWEST = 60
 MEANING = 12  # characters below which a column of meanings is none
 TEXTS = 72  # characters that bytes and their texts take
+NAMED = 12  # characters of an abstract syntax, at least
 MOVE = 25  # characters of a column of what one end did
 TABLE = 100  # characters that a table of presentation contexts takes
 ABSENT = "–"  # what one of two does not have
@@ -78,6 +82,8 @@ def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
             return _verdict(view, pen, width)
         case Comparison():
             return _comparison(view, pen, width)
+        case Negotiation():
+            return _negotiation(view, pen, width)
         case Course():
             return _course(view, pen, width)
 
@@ -433,6 +439,60 @@ def _course(view: Course, pen: Pen, width: int) -> Iterator[str]:
         yield from (
             pen(line, TONES[tone_], BOLD) for line in wrapped(f"{MARKS[tone_]} {remark}", width)
         )
+
+
+# --- contexts against transfer syntaxes ---------------------------------------------------------
+
+
+def _negotiation(view: Negotiation, pen: Pen, width: int) -> Iterator[str]:
+    """A letter for each transfer syntax, below it a sign for each context."""
+    yield pen(view.title, BOLD)
+    yield from wrapped(view.subtitle, width)
+    yield ""
+    letters = [_letter(place) for place in range(len(view.syntaxes))]
+    for letter, name in zip(letters, view.names, strict=True):
+        yield f"{letter:>3}  {cut(name, width - 5)}"
+    if letters:
+        yield ""
+    matrix = "".join(f"{letter:>3}" for letter in letters)
+    beside = len(matrix) + 7 + NAMED <= width // 2
+    if beside:
+        yield pen(f" id {matrix}   abstract syntax", DIM)
+    for one in view.proposals:
+        yield from _proposal(one, letters, pen, width, len(matrix) if beside else 0)
+    yield ""
+    signs = "   ".join(f"{sign} {mark}" for mark, sign in SIGNS.items() if mark)
+    yield from wrapped(signs, width)
+
+
+def _letter(place: int) -> str:
+    """A to Z, then AA, AB and so on."""
+    more, last = divmod(place, 26)
+    return (chr(ord("A") + more - 1) if more else "") + chr(ord("A") + last)
+
+
+def _proposal(
+    one: Proposal, letters: Sequence[str], pen: Pen, width: int, matrix: int
+) -> Iterator[str]:
+    """A context in a row of signs, or where those take too much room, with its letters behind."""
+    more = f"And {one.more:,} other transfer syntaxes." if one.more else ""
+    says = " ".join(
+        part for part in (f"{MARKS[one.tone]} {one.result}.", one.why, one.roles, more) if part
+    )
+    indent = " " * (7 + matrix if matrix else 5)
+    if matrix:
+        signs = "".join(f"{SIGNS[mark]:>3}" for mark in one.marks)
+        yield f"{one.id:3} {signs}   {cut(one.abstract_syntax, width - len(indent))}"
+    else:
+        yield f"{one.id:3}  {cut(one.abstract_syntax, width - 5)}"
+        signs = " ".join(
+            f"{letter}{SIGNS[mark]}"
+            for letter, mark in zip(letters, one.marks, strict=True)
+            if mark
+        )
+        yield from (indent + line for line in wrapped(signs, width - len(indent)))
+    tone = TONES[one.tone]
+    yield from (pen(indent + line, tone) for line in wrapped(says, width - len(indent)))
 
 
 # --- findings ------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from dicomlab.views.layout import (
     rows,
 )
 from dicomlab.views.listing import Entry, Listing, Pair, Reason, Stray, listing
+from dicomlab.views.negotiation import Negotiation, Proposal, negotiation
 from dicomlab.views.reasons import Reasons, reasons_of
 from dicomlab.views.sequence import End, Ladder, Step, ladder
 
@@ -45,7 +46,9 @@ __all__ = [
     "Ladder",
     "Line",
     "Listing",
+    "Negotiation",
     "Pair",
+    "Proposal",
     "Reason",
     "Reasons",
     "Segment",
@@ -55,11 +58,22 @@ __all__ = [
     "course",
     "ladder",
     "listing",
+    "negotiation",
     "rows",
     "view",
 ]
 
-View = ByteLayout | Ladder | Listing | Course | Findings | Agreement | Reasons | Comparison
+View = (
+    ByteLayout
+    | Ladder
+    | Listing
+    | Course
+    | Negotiation
+    | Findings
+    | Agreement
+    | Reasons
+    | Comparison
+)
 
 
 def view(value: Any) -> View:

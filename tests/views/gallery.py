@@ -13,6 +13,7 @@ from typing import Any
 from dicomlab.diagnosis.compare import compare
 from dicomlab.protocol.build import build
 from dicomlab.views import figures
+from dicomlab.views.negotiation import negotiation
 from tests.views import made
 
 
@@ -50,6 +51,10 @@ def values() -> Iterator[tuple[str, Any]]:
         "cmp-hostile",
         compare(made.success(calling=made.HOSTILE, called="\x1b[2J$x$"), made.silent()),
     )
+    yield "neg-refused", negotiation(made.refused())
+    yield "neg-rejected", negotiation(made.rejected())
+    yield "neg-choosy", negotiation(made.choosy())
+    yield "neg-hostile", negotiation(made.unlike_any())
     yield "capture", made.capture(made.success(), made.silent())
 
 

@@ -228,6 +228,37 @@ def impatient() -> Association:
     )
 
 
+def choosy(number: int = 128) -> Association:
+    """As many contexts as there can be, with many transfer syntaxes and every kind of answer."""
+    syntaxes = ["1.2.840.10008.1.2", *(f"1.2.840.10008.1.2.4.{n}" for n in range(50, 110))]
+    contexts = []
+    for place in range(number):
+        proposed = tuple(syntaxes[: 1 + place * 7 % len(syntaxes)])
+        result = (0, 0, 3, 4, 1, 2, None, 9)[place * place % 11 % 8]
+        accepted = proposed[place % len(proposed)] if result == 0 else None
+        abstract = f"1.2.840.10008.5.1.4.1.1.{place}"
+        contexts.append(PresentationContext(2 * place + 1, abstract, proposed, result, accepted))
+    return replace(success(), presentation_contexts=tuple(contexts))
+
+
+def unlike_any() -> Association:
+    """Contexts of a peer that keeps to nothing."""
+    long = "<img onerror=1> " * 9
+    return replace(
+        success(calling=HOSTILE),
+        presentation_contexts=(
+            PresentationContext(1, "1.2\x1b[2J" + "9" * 90, (long, "1." * 40), 0, "7.7.7"),
+            PresentationContext(3, None, (), 0, "1.2.840.10008.1.2"),
+            PresentationContext(255, HOSTILE, (), 77),
+            PresentationContext(5, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",), 0),
+        ),
+        negotiation={
+            "requestor": {"roles": [{"sop_class": HOSTILE, "scu": 1, "scp": None}]},
+            "acceptor": {},
+        },
+    )
+
+
 def closed() -> Association:
     return association(
         [

@@ -54,7 +54,7 @@ def test_bytes_keep_to_the_width(name: str, width: int) -> None:
 
 @pytest.mark.parametrize("width", [60, 79, 80, 100, 140])
 @pytest.mark.parametrize(
-    "name", [name for name in VALUES if name.startswith(("seq", "cmp", "capture"))]
+    "name", [name for name in VALUES if name.startswith(("seq", "cmp", "neg", "capture"))]
 )
 def test_lines_keep_to_the_width(name: str, width: int) -> None:
     shown = text.show(VALUES[name], encoding="utf-8", width=width)
