@@ -80,7 +80,7 @@ def draw(value: Any, *, theme: Mode = "light", page: int = 1, what: What | None 
 
 
 def pages(value: Any, *, theme: Mode = "light", what: What | None = None) -> list[Figure]:
-    """All slides of a Pdu, Draft, Association, Capture or Comparison; ``what`` as in :func:`draw`."""
+    """All slides of what :func:`draw` takes."""
     slides = _slides(value, what)
     return [one.drawn(THEMES[theme], page, len(slides)) for page, one in enumerate(slides, 1)]
 
