@@ -143,6 +143,7 @@ class Layout:
     clause: str
     rows: tuple[Row, ...]
     holds: tuple[Count, ...] = ()  # the items that may stand inside, in their order
+    # what fields or parts show together; where items are held, it looks at nothing but them
     check: Callable[[Values, Sequence[Part]], Iterator[Trouble]] | None = None
     overrun: str = "item-length-overrun"
     short: str = "item-length-wrong"

@@ -7,6 +7,7 @@ packets is read in less time than it takes to load what only the other commands 
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import signal
@@ -167,6 +168,7 @@ def dissect(
     fail_on: Severity | None,
 ) -> int:
     """Read capture files: who talked to whom, about what, how it ended, and what failed."""
+    gc.disable()  # loading and reading make much and no circles: looking for some costs a tenth
     from dicomlab.cli import choosing, dissecting
 
     choice = choosing.Choice(
@@ -272,6 +274,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody who did not write it
         status = _said(_confession(error), FAULT)
     _let_go()
+    gc.freeze()  # Python would look for circles in all that it is about to drop
     sys.exit(status)
 
 

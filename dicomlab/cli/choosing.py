@@ -6,10 +6,9 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from ipaddress import ip_address
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 from dicomlab.model import Association, Capture, Connection, DicomlabError, Endpoint
 from dicomlab.spec.command import BY_NAME
@@ -20,8 +19,7 @@ Test = Callable[[Association], bool]
 WHOLE_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What an association has to have: all that is given, and of several values of one any."""
 
     connection: int | None = None
@@ -40,7 +38,7 @@ class Choice:
         """
         if self == Choice():
             return capture
-        only_ends = replace(self, addresses=(), failed=False) == Choice()
+        only_ends = self._replace(addresses=(), failed=False) == Choice()
         return replace(
             capture,
             associations=Chosen(capture.associations, tuple(self._tests(capture))),
@@ -149,6 +147,8 @@ def ae_title(words: str) -> str:
 def address(words: str) -> Address:
     """An IP address, or one with a port: 10.1.2.3, 10.1.2.3:104, [fd00::1]:104."""
     host, port = words, None
+    from ipaddress import ip_address
+
     match = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+):(\d+)", words)
     if match:
         host, port = match[1] or match[3], match[2] or match[4]

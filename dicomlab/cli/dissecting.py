@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from dicomlab.cli.choosing import Choice, the_one
 from dicomlab.cli.screen import Screen
@@ -19,8 +17,7 @@ DONE, FOUND, UNREADABLE, INTERRUPTED = 0, 1, 2, 130  # exit status
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")  # the gravest first
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What is wanted of each capture."""
 
     choice: Choice
@@ -82,7 +79,6 @@ class Wish:
 
 def run(files: Sequence[str], wish: Wish, save: Path | None, export: Path | None) -> int:
     """Dissect the files; gives the exit status."""
-    gc.disable()  # reading makes many rows and no circles: looking for some costs a tenth
     for file in files:
         if Path(file).is_dir():
             raise DicomlabError(f"{file} is a folder.", f"Give its files: {file}/*.pcapng")

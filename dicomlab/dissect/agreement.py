@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from dicomlab.model import Part
@@ -14,6 +15,7 @@ _CONTEXT = "Presentation Context"
 _REQUESTED = "Called-AE-title", "Calling-AE-title"
 _REPEATED = tuple(f"Reserved (echo of {name})" for name in _REQUESTED)
 _KNOWN = 4096  # parts of which is remembered what they say
+_PROPOSALS, _FEW = 128, 128  # PDUs of which that is remembered as a whole, and their items
 
 
 T = TypeVar("T")
@@ -49,8 +51,37 @@ class Opening(NamedTuple):
     titles: tuple[Any, ...]  # called and calling AE title as they are on the wire
 
 
+# application context, contexts, negotiation
+Items = tuple[str | None, tuple[Plain, ...], Mapping[str, Any]]
+# by the identities of the items, which are kept: so no others can have them
+_KNOWN_TOGETHER: dict[tuple[int, ...], tuple[tuple[Part, ...], Items]] = {}
+
+
 def opening(pdu: Part) -> Opening:
     """What an A-ASSOCIATE-RQ or -AC says; of contexts with the same ID, the first counts."""
+    called, calling = _REQUESTED if pdu.code == A_ASSOCIATE_RQ.code else _REPEATED
+    return Opening(
+        _title(pdu, "Calling-AE-title"),
+        _title(pdu, "Called-AE-title"),
+        *_items(pdu),
+        (pdu.values.get(called), pdu.values.get(calling)),
+    )
+
+
+def _items(pdu: Part) -> Items:
+    """What its items say; that of items that come again and again together is made once."""
+    together = tuple(map(id, pdu.parts))
+    found = _KNOWN_TOGETHER.get(together)
+    if found is None:
+        found = pdu.parts, _made_of_items(pdu)
+        if len(together) <= _FEW and all(part.again for part in pdu.parts):
+            if len(_KNOWN_TOGETHER) == _PROPOSALS:
+                _KNOWN_TOGETHER.clear()
+            _KNOWN_TOGETHER[together] = found
+    return found[1]
+
+
+def _made_of_items(pdu: Part) -> Items:
     read = _proposed if pdu.code == A_ASSOCIATE_RQ.code else _answered
     found: dict[Any, Plain] = {}
     application_context: str | None = None
@@ -63,14 +94,7 @@ def opening(pdu: Part) -> Opening:
             application_context = application_context or _text(part, "Application-context-name")
         elif part.name == "User Information" and negotiation is None:
             negotiation = _said(part)
-    return Opening(
-        _title(pdu, "Calling-AE-title"),
-        _title(pdu, "Called-AE-title"),
-        application_context,
-        tuple(found.values()),
-        negotiation or {},
-        tuple(pdu.values.get(name) for name in (_REQUESTED if read is _proposed else _REPEATED)),
-    )
+    return application_context, tuple(found.values()), negotiation or {}
 
 
 def echoed(request: Opening | None, accept: Opening | None) -> bool | None:
@@ -84,16 +108,26 @@ def contexts(request: Opening | None, accept: Opening | None) -> tuple[Plain, ..
     Each is what PresentationContext is made of: ID, abstract syntax, proposed transfer syntaxes,
     result, transfer syntax agreed on.
     """
+    proposals = request.contexts if request is not None else ()
+    answers = accept.contexts if accept is not None else ()
+    few = len(proposals) <= _FEW and len(answers) <= _FEW
+    return _agreed_again(proposals, answers) if few else _agreed(proposals, answers)
+
+
+def _agreed(proposals: tuple[Plain, ...], answers: tuple[Plain, ...]) -> tuple[Plain, ...]:
     found: dict[int, Plain] = {}
-    for ident, abstract, proposed in request.contexts if request is not None else ():
+    for ident, abstract, proposed in proposals:
         if isinstance(ident, int):
             found[ident] = ident, abstract, proposed, None, None
-    for ident, result, syntax in accept.contexts if accept is not None else ():
+    for ident, result, syntax in answers:
         if isinstance(ident, int) and isinstance(result, int):
             _, abstract, proposed, _, _ = found.get(ident) or (ident, None, (), None, None)
             accepted = syntax if result == ACCEPTED else None
             found[ident] = ident, abstract, proposed, result, accepted
     return tuple(found.values())
+
+
+_agreed_again = lru_cache(_PROPOSALS)(_agreed)
 
 
 @_remembered

@@ -51,6 +51,11 @@ from dicomlab.protocol.dimse import indices
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 SORTED = 1 << 20  # PDUs of an association that are put into the order of their times
 _OPENING = bytes([RQ])  # what an association begins with
+# the number of each side, by that of the requestor
+_INDEX: tuple[Mapping[Side, int], ...] = (
+    {"requestor": 0, "acceptor": 1},
+    {"requestor": 1, "acceptor": 0},
+)
 
 
 class Progress(NamedTuple):
@@ -218,7 +223,7 @@ class _Dissection:
         self._ended(connection, talk)
         talk.readers = ()  # which know the talk: a circle would wait for the garbage collector
 
-    def _brief(self, connection: TcpConnection, pieces: Iterator[Piece]) -> bool:
+    def _brief(self, connection: TcpConnection, pieces: list[Piece]) -> bool:
         talk = Talk(self._spool)
         read = read_at_one_go(talk, pieces)
         if read:
@@ -269,10 +274,8 @@ class _Conversation:
         self.frames = (connection.first_frame, connection.last_frame) if with_frames else None
         self.first = _requestor(connection, talk, ends)
         self.sides = SIDES[self.first]
-        self.index: dict[Side, int] = {"requestor": self.first, "acceptor": 1 - self.first}
-        self.ends: dict[Side, Endpoint] = {
-            side: ends[number] for side, number in self.index.items()
-        }
+        self.index = _INDEX[self.first]
+        self.requestor, self.acceptor = ends[self.first], ends[1 - self.first]
 
     def is_association(self) -> bool:
         """An A-ASSOCIATE-RQ or -AC was seen; or else PDUs, and nothing that is none."""
@@ -290,11 +293,13 @@ class _Conversation:
         if talk.shuffled and len(talk.pdus) <= SORTED:
             _put_in_order(talk, spool)
         outcome = self._outcome()
-        asking, answering = connection.directions[:: 1 if self.first == 0 else -1]
+        one, other = connection.directions
+        asking, answering = (one, other) if self.first == 0 else (other, one)
         return (
             connection.number,
             self.first,
-            *(_plain_end(self.ends[side]) for side in self.index),
+            (self.requestor.address, self.requestor.port),
+            (self.acceptor.address, self.acceptor.port),
             request.calling_ae_title if request else None,
             request.called_ae_title if request else None,
             opening.application_context if opening else None,
@@ -312,7 +317,7 @@ class _Conversation:
             connection.start_time,
             connection.stop_time,
             connection.ends,
-            tuple(stream.begins or 0 for stream in connection.directions),
+            (one.begins or 0, other.begins or 0),
             self.frames,
             self._endings(),
             echoed(request, accept),
@@ -325,7 +330,8 @@ class _Conversation:
         return (
             self.connection.number,
             self.first,
-            *(_plain_end(self.ends[side]) for side in self.index),
+            (self.requestor.address, self.requestor.port),
+            (self.acceptor.address, self.acceptor.port),
             kind,
             (captured["requestor"], captured["acceptor"]),
             tuple(tuple(self._row(one)) for one in self._findings_alone(kind)),
@@ -399,7 +405,8 @@ class _Conversation:
         unseen = self._unseen()
         if unseen:
             yield finding("capture-one-way", f"no packet of the {unseen} is there")
-        for side, number in self.index.items():
+        lacking = () if self.talk.read_at_one_go else self.index.items()
+        for side, number in lacking:
             stream, reader = self.connection.directions[number], self.talk.readers[number]
             if stream.captured and not stream.with_syn:
                 what = f"the first bytes of the {side} are not there"
@@ -434,13 +441,13 @@ class _Conversation:
             )
 
     def _findings_alone(self, kind: Kind) -> Iterator[Finding]:
-        acceptor = self.ends["acceptor"]
+        acceptor = self.acceptor
         if kind == "refused":
             yield finding("connection-refused", f"{acceptor} refuses")
         elif kind == "no-answer":
             yield finding("connect-timeout", f"{acceptor} never answers")
         elif kind == "no-data":
-            what = f"no data is seen between {self.ends['requestor']} and {acceptor}"
+            what = f"no data is seen between {self.requestor} and {acceptor}"
             yield finding("connection-unused", what)
         else:
             for side, reader in zip(self.sides, self.talk.readers, strict=True):
@@ -520,10 +527,6 @@ def _moved(row: MessageRow, places: Sequence[int]) -> MessageRow:
 
 def _when(ending: Ending) -> tuple[int, int]:
     return ending.time or 0, ending.frame
-
-
-def _plain_end(end: Endpoint) -> Row:
-    return end.address, end.port
 
 
 def _opposite(side: Side | None) -> Side:

@@ -29,6 +29,7 @@ COMPARED = 4096  # retransmitted segments of a direction that are compared with 
 ENDED = 1024  # connections that are over, and may still get a late packet
 OPEN = 4096  # connections that are kept; beyond that, those that were silent longest are ended
 _HALF = NUMBERS // 2
+_NO_DATA = SYN | RST  # a packet that carries none
 
 
 class Ending(NamedTuple):
@@ -136,10 +137,12 @@ class TcpConnection:
             self.start_time = time if self.start_time is None else min(self.start_time, time)
             self.stop_time = time if self.stop_time is None else max(self.stop_time, time)
 
-    def end(self, side: int, kind: Literal["FIN", "RST"], seen: Seen) -> None:
-        """A side ends it."""
-        if not any(one.side == side and one.kind == kind for one in self.endings):
-            self.endings.append(Ending(side, kind, seen.time, seen.frame))
+    def end(self, side: int, kind: Literal["FIN", "RST"], time: int | None, frame: int) -> None:
+        """A side ends it; the first time counts."""
+        for one in self.endings:
+            if one.side == side and one.kind == kind:
+                return
+        self.endings.append(Ending(side, kind, time, frame))
 
 
 class _Long(TcpConnection):
@@ -151,6 +154,11 @@ class _Long(TcpConnection):
         super().__init__(number, ends)
         self.streams = (Stream(receivers[0], room), Stream(receivers[1], room))
         self.directions = self.streams
+
+    @property
+    def keys(self) -> tuple[bytes, bytes]:
+        """Both ends as the headers of either side have them."""
+        return key_of(*self.ends), key_of(*self.ends[::-1])
 
     @property
     def latest(self) -> int:
@@ -177,11 +185,11 @@ class _Long(TcpConnection):
             if segment.acknowledges is not None and other.begins is None:  # of a SYN that was lost
                 other.synchronise((segment.acknowledges - 1) & MODULO)
         if segment.flags & RST:  # what a RST carries is a text for people, no part of the stream
-            self.end(side, "RST", seen)
+            self.end(side, "RST", seen.time, seen.frame)
             return
         stream.segment(segment, seen)
         if segment.flags & FIN:
-            self.end(side, "FIN", seen)
+            self.end(side, "FIN", seen.time, seen.frame)
 
     def finish(self) -> None:
         """No more packets come."""
@@ -199,11 +207,8 @@ class _Long(TcpConnection):
 # a packet of a brief connection: side, sequence number, acknowledgement number, flags, data, frame,
 # ticks, place
 _Packet = tuple[int, int, int, int, bytes, int, int, int]
-Piece = tuple[int, int, bytes, Seen]  # side, offset, bytes, and the packet that carried them
-
-
-class OutOfOrder(Exception):
-    """Not every byte came once and in order."""
+# side, offset, bytes, and the packet that carried them: its time, frame, place
+Piece = tuple[int, int, bytes, int | None, int, int]
 
 
 class Brief:
@@ -232,6 +237,11 @@ class Brief:
         return _ends(self.key)
 
     @property
+    def keys(self) -> tuple[bytes, bytes]:
+        """Both ends as the headers of either side have them."""
+        return self.key, _back(self.key)
+
+    @property
     def latest(self) -> int:
         """The frame of its last packet."""
         return self.frame
@@ -241,57 +251,55 @@ class Brief:
         """Whether anything was said."""
         return self.size > 0
 
-    def pieces(self, connection: TcpConnection) -> Iterator[Piece]:  # noqa: C901 - as Connections.read
-        """All bytes, and at the end what is to be known of the connection itself.
+    def in_order(self, connection: TcpConnection) -> list[Piece] | None:
+        """All bytes, and what is to be known of the connection itself.
 
-        Raises OutOfOrder where that takes the long way.
+        None where not every byte came once and in order: that takes the long way.
         """
+        pieces: list[Piece] = []
         begins: list[int | None] = [None, None]
-        offsets = [0, 0]
+        following: list[int | None] = [None, None]  # the sequence number that is due
         acknowledged: list[int | None] = [None, None]  # of the other side, by the last packet
-        finished = 0  # sides of which a FIN was seen: 1 and 2
+        offsets = [0, 0]
         time = self.interface.time
         for side, sequence, expected, flags, data, frame, ticks, place in self.packets:
             if flags & ACK:
                 acknowledged[side] = expected
-            if flags & SYN:
+            if sequence == following[side] and not flags & _NO_DATA:
+                if data:
+                    at = offsets[side]
+                    pieces.append((side, at, data, time(ticks), frame, place))
+                    offsets[side] = at + len(data)
+                following[side] = (sequence + len(data) + (flags & FIN)) & MODULO
+                if flags & FIN:
+                    connection.end(side, "FIN", time(ticks), frame)
+            elif flags & SYN:
                 if begins[side] is not None or data:
-                    raise OutOfOrder
-                begins[side] = (sequence + 1) & MODULO
+                    return None
+                begins[side] = following[side] = (sequence + 1) & MODULO
                 connection.asked = 0
-                continue
-            if flags & RST:
-                connection.end(side, "RST", Seen(time(ticks), frame, place))
-                continue
-            begin, at = begins[side], offsets[side]
-            if begin is None or sequence != (begin + at) & MODULO:
-                raise OutOfOrder
-            if data:
-                yield side, at, data, Seen(time(ticks), frame, place)
-                offsets[side] = at + len(data)
-            if flags & FIN:
-                if finished & 1 + side:
-                    raise OutOfOrder
-                finished |= 1 + side
-                connection.end(side, "FIN", Seen(time(ticks), frame, place))
-        for side, number in enumerate(acknowledged):
-            other = 1 - side
-            _expect_no_more(number, begins[other], offsets[other] + (finished >> other & 1))
-        connection.first_frame, connection.last_frame = self.packets[0][5], self.frame
-        ticks_ = [self.ticks, *[packet[6] for packet in self.packets]]
-        connection.start_time, connection.stop_time = time(min(ticks_)), time(max(ticks_))
+            elif flags & RST:
+                connection.end(side, "RST", time(ticks), frame)
+            else:
+                return None
+        if _lacks(acknowledged[0], following[1]) or _lacks(acknowledged[1], following[0]):
+            return None
         connection.directions = (
             InOrder(offsets[0], begins[0], self.sides & 1),
             InOrder(offsets[1], begins[1], self.sides & 2),
         )
+        connection.first_frame, connection.last_frame = self.packets[0][5], self.frame
+        all_ticks = [packet[6] for packet in self.packets]
+        all_ticks.append(self.ticks)
+        connection.start_time, connection.stop_time = time(min(all_ticks)), time(max(all_ticks))
+        return pieces
 
 
-def _expect_no_more(acknowledged: int | None, begins: int | None, offset: int) -> None:
-    """Raise OutOfOrder if more was received than the capture holds."""
-    if acknowledged is not None and begins is not None:
-        lacks = acknowledged - begins - offset & MODULO
-        if 0 < lacks < _HALF:
-            raise OutOfOrder
+def _lacks(acknowledged: int | None, following: int | None) -> bool:
+    """Whether more was received than the capture holds: bytes, or a FIN."""
+    if acknowledged is None or following is None:
+        return False
+    return 0 < (acknowledged - following) & MODULO < _HALF
 
 
 class Connections:
@@ -307,7 +315,7 @@ class Connections:
         self,
         opened: Callable[[TcpConnection], tuple[Receiver, Receiver]],
         closed: Callable[[TcpConnection], None],
-        brief: Callable[[TcpConnection, Iterator[Piece]], bool] = lambda *_: False,
+        brief: Callable[[TcpConnection, list[Piece]], bool] = lambda *_: False,
     ) -> None:
         self._opened = opened
         self._read_brief = brief
@@ -439,7 +447,7 @@ class Connections:
         receivers = self._opened(TcpConnection(number, ends))
         connection = _Long(number, ends, receivers, self._room)
         self._open[number] = connection
-        for side, key in enumerate((key_of(*ends), key_of(*ends[::-1]))):
+        for side, key in enumerate(connection.keys):
             self._known[key] = (connection, side)
             self._streams[key] = connection.streams[side]
         return connection
@@ -547,11 +555,8 @@ class Connections:
     def _close(self, connection: _Long | Brief) -> None:
         if isinstance(connection, Brief):
             whole = TcpConnection(connection.number, connection.ends)
-            try:
-                read = self._read_brief(whole, connection.pieces(whole))
-            except OutOfOrder:
-                read = False
-            if read:
+            pieces = connection.in_order(whole)
+            if pieces is not None and self._read_brief(whole, pieces):
                 self._forget(connection)
                 return
             connection = self._lengthen(connection)
@@ -564,7 +569,7 @@ class Connections:
         del self._open[connection.number]
         if connection.over:
             self._ended.remove(connection)
-        for key in (key_of(*connection.ends), key_of(*connection.ends[::-1])):
+        for key in connection.keys:
             if isinstance(connection, Brief):
                 self._briefs.pop(key, None)
             else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +93,8 @@ class CaptureFile:
         return file
 
     def _copied(self, pipe: io.BufferedReader) -> BinaryIO:
+        import tempfile
+
         return io.BufferedReader(_Copied(pipe, self._hold(tempfile.TemporaryFile())))
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from ipaddress import IPv6Address
+from functools import cache, lru_cache
 from mmap import mmap
 from typing import Any, NamedTuple
 
@@ -29,6 +28,7 @@ _NUMBERED = 0x10  # a flag of GRE: it carries a sequence number
 _VXLAN_PORT = 4789
 _LARGEST_DATAGRAM = 1 << 17  # bytes of fragments that are kept; overlap counts twice
 _RAW_TYPES = (pcap.RAW, pcap.RAW_BSD, pcap.RAW_OPENBSD, pcap.IPV4, pcap.IPV6)
+_ENDS = 1024  # ends of connections of which is remembered how they are written
 _DEEPEST = 8  # tunnels in tunnels, tags behind tags
 
 Buffer = bytes | mmap
@@ -48,12 +48,19 @@ class Segment(NamedTuple):
     acknowledges: int | None = None  # the sequence number that is expected from the other end
 
 
+@lru_cache(_ENDS)
 def endpoint(end: End) -> Endpoint:
     """The end as address and port."""
-    port = int.from_bytes(end[-2:], "big")
-    if len(end) == 6:
-        return Endpoint(".".join(map(str, end[:4])), port)
-    return Endpoint(str(IPv6Address(end[:16])), port)
+    return Endpoint(_address(end[:-2]), int.from_bytes(end[-2:], "big"))
+
+
+@lru_cache(_ENDS)
+def _address(address: bytes) -> str:
+    if len(address) == 4:
+        return ".".join(map(str, address))
+    from ipaddress import IPv6Address
+
+    return str(IPv6Address(address[:16]))
 
 
 # Ethernet, IPv4 and TCP as nearly all packets have them: what they begin with up to the first byte

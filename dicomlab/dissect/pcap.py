@@ -6,14 +6,12 @@ breaks off or is damaged gives all that stands before, and :attr:`Reader.damage`
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import stat
 import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from types import TracebackType
@@ -165,10 +163,17 @@ class Interface:
     timed: bool = True
     first: int | None = None  # the least and the greatest time, in ticks
     last: int | None = None
+    tick: int = field(init=False)  # nanoseconds; 0: no whole number of them
+
+    def __post_init__(self) -> None:
+        self.tick = 0 if NANOSECONDS % self.ticks else NANOSECONDS // self.ticks
 
     def time(self, ticks: int) -> int | None:
         """Ticks as nanoseconds since 1970."""
-        return ticks * NANOSECONDS // self.ticks + self.offset if self.timed else None
+        if not self.timed:
+            return None
+        since = ticks * self.tick if self.tick else ticks * NANOSECONDS // self.ticks
+        return since + self.offset
 
     def spread(self, first: int, last: int) -> None:
         """Packets from ``first`` to ``last``, in ticks, are of this interface."""
@@ -297,8 +302,8 @@ class Source:
         there = len(parts[0])
         while there < size:
             try:
-                part = self._file.read1(self.WINDOW)  # type: ignore[attr-defined]
-            except (EOFError, OSError, zlib.error) as error:
+                part = self._read()
+            except (EOFError, OSError) as error:
                 self.failure = str(error)
                 break
             if not part:
@@ -308,6 +313,9 @@ class Source:
         self.base += at
         self.buffer = b"".join(parts)
         return 0
+
+    def _read(self) -> bytes:
+        return self._file.read1(self.WINDOW)  # type: ignore[attr-defined, no-any-return]
 
 
 class MappedSource(Source):
@@ -333,8 +341,18 @@ class ZippedSource(Source):
     """The same through gzip: what is done is counted in the zipped file."""
 
     def __init__(self, file: BinaryIO, total: int | None) -> None:
+        import gzip
+
         super().__init__(cast(BinaryIO, gzip.GzipFile(fileobj=file)), total)
         self._zipped = file
+
+    def _read(self) -> bytes:
+        import zlib
+
+        try:
+            return super()._read()
+        except zlib.error as error:
+            raise OSError(str(error)) from None
 
     def _done(self, at: int) -> int:
         return at if self._total is None else self._zipped.tell()

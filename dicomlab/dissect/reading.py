@@ -146,19 +146,19 @@ class PduReader:
 
         Gives the bytes with those that were kept, their offset, and how many of them are done.
         """
-        packets = only(seen)
+        packets = this = only(seen)
         if self._early is not None:
-            begun, packets = self._early
-            at, chunk, packets = at - len(begun), begun + chunk, also(packets, seen)
+            begun, before = self._early
+            at, chunk, packets = at - len(begun), begun + chunk, also(before, this)
             self._early = None
         here = 0
         if not self._fragments.begun:
-            here = whole_pdus(self._talk, self._side, at, chunk, packets, seen)
+            here = whole_pdus(self._talk, self._side, at, chunk, packets, this)
         if here:  # nothing else is to be cleared: no PDU was under way
             self._start = self._there = at + here
             self._goal = self._start + PDU_HEADER
         if here < len(chunk):
-            packets = only(seen) if here else packets
+            packets = this if here else packets
             if may_be_whole_soon(chunk, here):
                 self._early = chunk[here:], packets
                 return at, chunk, len(chunk)
@@ -270,7 +270,7 @@ class PduReader:
     def _note(self, seen: Seen) -> None:
         """A packet carries a part of the PDU under way."""
         packets = self._time, self._first, self._last, self._place
-        self._time, self._first, self._last, self._place = also(packets, seen)
+        self._time, self._first, self._last, self._place = also(packets, only(seen))
 
     def _reached(self, piece: bytes, offset: int) -> None:
         """All bytes up to the goal have come; ``piece`` are those of them that are kept."""

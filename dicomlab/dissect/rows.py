@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import marshal
-import shutil
-import tempfile
 import weakref
 from array import array
 from collections.abc import Iterator
@@ -52,6 +50,9 @@ class Spool:
 
     def _move_to_disk(self) -> None:
         """From now on a file without a name, which is gone with the last of its rows."""
+        import shutil
+        import tempfile
+
         file = tempfile.TemporaryFile()  # noqa: SIM115
         self._file.seek(0)
         shutil.copyfileobj(self._file, file)
@@ -123,6 +124,12 @@ class Rows:
         """The rows as a row of another list in the same spool."""
         stored = self._stored.tobytes() if self._stored is not None else None
         return self._kept, stored, self._last
+
+    @classmethod
+    def each(cls, spool: Spool, row: Row) -> Rows | list[Row]:
+        """Those that were put away so, one after the other."""
+        kept, stored, last = row
+        return last if kept is None and stored is None else cls.of(spool, row)
 
     @classmethod
     def of(cls, spool: Spool, row: Row) -> Rows:

@@ -120,7 +120,7 @@ class _AllRead(NamedTuple):
     unexplained: int = 0
 
 
-_READ = _AllRead()
+_READ = _AllRead(), _AllRead()
 
 
 class Talk:
@@ -134,7 +134,7 @@ class Talk:
     def __init__(self, spool: Spool) -> None:
         self.pdus = Rows(spool)
         self.messages = Rows(spool, weight=4)
-        self.readers: Sequence[Read] = (_READ, _READ)
+        self.readers: Sequence[Read] = _READ
         self.request: tuple[int, Opening | bytes] | None = None  # side, and what it asks for
         self.accept: tuple[int, Opening | bytes] | None = None
         self.opened = False  # an A-ASSOCIATE-RQ or -AC was seen, be it a bad one
@@ -148,6 +148,11 @@ class Talk:
         self._latest = -(1 << 63)
         self._alike: dict[tuple[str, int], int] = {}
         self._unfinished: deque[Row | tuple[int, Begun, tuple[int, int]]] = deque()
+
+    @property
+    def read_at_one_go(self) -> bool:
+        """Whether every byte came once, in order, and in PDUs."""
+        return self.readers is _READ
 
     def add(self, row: Row) -> int:
         """A PDU has been read (a PduRow); gives its index."""
@@ -166,7 +171,8 @@ class Talk:
             self._unfinished.append(row)
         else:
             self.messages.append(row)
-        self._asked_by(row[0], row[2])
+        if self.request is None:
+            self._asked_by(row[0], row[2])
 
     def understand(self, code: int, side: int, part: Part, index: int) -> None:
         """A PDU other than a P-DATA-TF, as values."""
@@ -203,13 +209,14 @@ class Talk:
 
     def commanded(self, side: int, begun: Begun, index: int) -> None:
         """The command set of a message is whole."""
-        self._asked_by(side, begun.values)
+        if self.request is None:
+            self._asked_by(side, begun.values)
         self._unfinished.append((side, begun, (index, begun.spans[-1][1] if begun.spans else 0)))
 
     def _asked_by(self, side: int, values: Mapping[int, Any]) -> None:
         """A command set is evidence for who is the requestor."""
         field = values.get(COMMAND_FIELD)
-        if self.request is None and isinstance(field, int):
+        if isinstance(field, int):
             weak = field & ~RESPONSE in _EITHER_WAY
             self.asks(1 + weak, 1 - side if field & RESPONSE else side)
 

@@ -38,6 +38,10 @@ from dicomlab.spec.pdu import PDUS
 SIDES: tuple[tuple[Side, Side], ...] = (("requestor", "acceptor"), ("acceptor", "requestor"))
 _NAMES: dict[int, str | None] = {0: None, **{code: one.name for code, one in PDUS.items()}}
 T = TypeVar("T")
+_Several = Rows | list[Row]
+# the same as PduLine() and MessageLine(), without a step in Python for each of very many
+_pdu_line: Callable[[Row], PduLine] = partial(tuple.__new__, PduLine)
+_message_line: Callable[[Row], MessageLine] = partial(tuple.__new__, MessageLine)
 
 
 class Table(Sequence[T], Generic[T]):
@@ -126,8 +130,8 @@ class MakeAssociation:
             outcome,
             contexts_,
             {"requestor": negotiated[0], "acceptor": negotiated[1]},
-            _pdu_lines(Rows.of(self._spool, pdus), sides, with_frames=with_frames),
-            _message_lines(Rows.of(self._spool, messages), sides),
+            _pdu_lines(Rows.each(self._spool, pdus), sides, with_frames=with_frames),
+            _message_lines(Rows.each(self._spool, messages), sides),
             tuple([_finding(one, sides) for one in findings]),
             missing,
             retransmitted,
@@ -230,19 +234,19 @@ class _Lines(Generic[T]):
         return self.make()
 
 
-def _lines(rows: Rows, make: Callable[[], Iterator[T]]) -> Iterable[T]:
+def _lines(rows: _Several, make: Callable[[], Iterator[T]]) -> Iterable[T]:
     """The lines of rows: made once, if they are few."""
     return list(make()) if len(rows) <= Rows.CHUNK else _Lines(make)
 
 
-def _pdu_lines(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterable[PduLine]:
+def _pdu_lines(rows: _Several, sides: tuple[Side, Side], *, with_frames: bool) -> Iterable[PduLine]:
     return _lines(rows, partial(_each_pdu, rows, sides, with_frames=with_frames))
 
 
-def _each_pdu(rows: Rows, sides: tuple[Side, Side], *, with_frames: bool) -> Iterator[PduLine]:
+def _each_pdu(rows: _Several, sides: tuple[Side, Side], *, with_frames: bool) -> Iterator[PduLine]:
     for side, code, start, _, stated, first, last, time, complete, _, _ in rows:
         frames = (first, last) if with_frames else None
-        yield PduLine(sides[side], _NAMES[code], start, stated, frames, time, complete)
+        yield _pdu_line((sides[side], _NAMES[code], start, stated, frames, time, complete))
 
 
 class _Messages(Table[Message]):
@@ -257,32 +261,18 @@ class _Messages(Table[Message]):
         return _message_lines(self._rows, self._sides)
 
 
-def _message_lines(rows: Rows, sides: tuple[Side, Side]) -> Iterable[MessageLine]:
+def _message_lines(rows: _Several, sides: tuple[Side, Side]) -> Iterable[MessageLine]:
     return _lines(rows, partial(_each_message, rows, sides))
 
 
-def _each_message(rows: Rows, sides: tuple[Side, Side]) -> Iterator[MessageLine]:
+def _each_message(rows: _Several, sides: tuple[Side, Side]) -> Iterator[MessageLine]:
     for side, context_id, values, _, _, data_set, start, stop, time, complete, pdus, _ in rows:
         kind, ident, responding_to, status, sop_class, sop_instance, more = said(values)
-        yield MessageLine(
-            sides[side],
-            kind,
-            context_id,
-            ident,
-            responding_to,
-            status,
-            sop_class,
-            sop_instance,
-            data_set,
-            start,
-            stop,
-            time,
-            complete,
-            announces(values),
-            pdus[0] if pdus else None,
-            pdus[-1] if pdus else None,
-            more,
-        )
+        first, last = (pdus[0], pdus[-1]) if pdus else (None, None)
+        yield _message_line(
+            (sides[side], kind, context_id, ident, responding_to, status, sop_class, sop_instance,
+             data_set, start, stop, time, complete, announces(values), first, last, more)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dicomlab.dissect.certainty import PDU_HEAD, PDV_HEAD, stated_size
+from dicomlab.dissect.certainty import PDU_HEAD, PDV_HEAD
+from dicomlab.dissect.connections import Piece
 from dicomlab.dissect.rows import Row
 from dicomlab.dissect.talk import DATA, Talk
 from dicomlab.dissect.tcp import Seen
@@ -20,22 +21,24 @@ _COMMAND_AT = PDU_HEADER + PDV_HEAD.size  # in a P-DATA-TF
 _unpack_head, _unpack_pdv = PDU_HEAD.unpack_from, PDV_HEAD.unpack_from
 
 
-def read_at_one_go(talk: Talk, data: Iterable[tuple[int, int, bytes, Seen]]) -> bool:
-    """Read all bytes of a connection: side, offset, bytes and packet of each piece, in order.
+def read_at_one_go(talk: Talk, pieces: Iterable[Piece]) -> bool:
+    """Read all bytes of a connection, in order.
 
     Gives False where it takes more than that to read them: then the talk is of no use.
     """
     early: list[tuple[bytes, Packets] | None] = [None, None]  # a PDU of which more is to come
-    for side, at, chunk, seen in data:
-        packets, begun = only(seen), early[side]
+    for side, at, chunk, time, frame, place in pieces:
+        packets = this = time, frame, frame, place
+        begun = early[side]
         if begun is not None:
-            at, chunk, packets = at - len(begun[0]), begun[0] + chunk, also(begun[1], seen)
+            there, before = begun
+            at, chunk, packets = at - len(there), there + chunk, also(before, this)
             early[side] = None
-        here = whole_pdus(talk, side, at, chunk, packets, seen)
+        here = whole_pdus(talk, side, at, chunk, packets, this)
         if here < len(chunk):
             if not may_be_whole_soon(chunk, here):
                 return False
-            early[side] = chunk[here:], only(seen) if here else packets
+            early[side] = chunk[here:], this if here else packets
     return early == [None, None]
 
 
@@ -49,19 +52,24 @@ def only(seen: Seen) -> Packets:
     return time, frame, frame, place
 
 
-def also(packets: Packets, seen: Seen) -> Packets:
+def also(packets: Packets, more: Packets) -> Packets:
     """The packets and one more; it may have come earlier, and waited."""
     time, first, last, place = packets
-    if time is None or (seen.time is not None and seen.time > time):
-        time = seen.time
-    return time, min(first, seen.frame), max(last, seen.frame), min(place, seen.place)
+    its_time, its_first, its_last, its_place = more
+    if time is None or (its_time is not None and its_time > time):
+        time = its_time
+    if first < its_first and last < its_last and place < its_place:  # as nearly always
+        return time, first, its_last, place
+    return time, min(first, its_first), max(last, its_last), min(place, its_place)
 
 
-def whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, packets: Packets, seen: Seen) -> int:
+def whole_pdus(
+    talk: Talk, side: int, at: int, chunk: bytes, packets: Packets, this: Packets
+) -> int:
     """Take PDUs that are whole and as they should be; those with a data set are not taken.
 
-    ``packets`` carried the first one, ``seen`` the others. Gives how many bytes they have; what
-    follows goes step by step.
+    ``packets`` carried the first one, ``this`` alone the others. Gives how many bytes they have;
+    what follows goes step by step.
     """
     time, first, last, place = packets
     here, size = 0, len(chunk)
@@ -70,8 +78,8 @@ def whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, packets: Packets, s
         stop = here + PDU_HEADER + length
         if stop > size:
             break
-        row = (side, code, at + here, at + stop, at + stop, first, last, time, True, place,
-               ())  # fmt: skip
+        end = at + stop
+        row = (side, code, at + here, end, end, first, last, time, True, place, ())
         if code == DATA:
             if reserved or not _whole_command(talk, chunk[here:stop], row):
                 break
@@ -80,14 +88,12 @@ def whole_pdus(talk: Talk, side: int, at: int, chunk: bytes, packets: Packets, s
                 part, found = scan_pdu(chunk[here:stop], at + here)
             except Irregular:
                 break
-            index = talk.add(row)
-            talk.understand(code, side, part, index)
+            talk.understand(code, side, part, talk.add(row))
             if found:
                 shown = [finding(one, what, Span(*span)) for one, what, *span in found]
                 talk.show(side, shown, (first, last))
         here = stop
-        time, first, place = seen
-        last = first
+        time, first, last, place = this
     if here:
         talk.certain = True
     return here
@@ -110,7 +116,7 @@ def _whole_command(talk: Talk, pdu: bytes, row: Row) -> bool:
         return False
     if not is_regular_pdv(length, context_id, header):
         return False
-    side, _, start, stop, _, _, _, time, *_ = row
+    side, _, start, stop, _, _, _, time, _, _, _ = row
     index = talk.add(row)
     talk.told(
         (side, context_id, values, data, ((start + _COMMAND_AT, stop),), None, start, stop, time,
@@ -124,4 +130,4 @@ def may_be_whole_soon(chunk: bytes, here: int) -> bool:
     there = len(chunk) - here
     if chunk[here] not in PDUS or there >= SMALL:
         return False
-    return there < PDU_HEADER or there < stated_size(chunk[here : here + PDU_HEADER]) <= SMALL
+    return there < PDU_HEADER or there < PDU_HEADER + _unpack_head(chunk, here)[2] <= SMALL

@@ -219,8 +219,8 @@ def said(values: Mapping[int, Any]) -> Said:
         _number(values, 0x0110),
         _number(values, 0x0120),
         _number(values, command.STATUS),
-        _text(values, 0x0002) or _text(values, 0x0003),
-        _text(values, 0x1000) or _text(values, 0x1001),
+        _text(values, 0x0002, 0x0003),
+        _text(values, 0x1000, 0x1001),
         _more(values) if not values.keys() <= _PLAIN else _NOTHING,
     )
 
@@ -235,7 +235,7 @@ def name(command_field: int | None) -> str:
     """What a message of that Command Field is called."""
     if command_field is None:
         return "unknown message"
-    return command.COMMAND_FIELDS.get(command_field, f"Command Field {command_field:04X}H")
+    return command.COMMAND_FIELDS.get(command_field) or f"Command Field {command_field:04X}H"
 
 
 def _number(values: Mapping[int, Any], tag: int) -> int | None:
@@ -243,8 +243,11 @@ def _number(values: Mapping[int, Any], tag: int) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _text(values: Mapping[int, Any], tag: int) -> str | None:
+def _text(values: Mapping[int, Any], tag: int, other: int) -> str | None:
+    """The text of an element, or else of another one."""
     value = values.get(tag)
+    if not value or not isinstance(value, str):
+        value = values.get(other)
     return value if isinstance(value, str) else None
 
 

@@ -9,7 +9,7 @@ wrong. So every finding has one source, the table, and both ways give the same.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ _NUMBERS: dict[Kind, str] = {U8: "B", CODE: "B", U16: "H", U32: "I"}
 _REMEMBERED = 2048  # values of a row: AE titles and UIDs come again and again
 _SMALL = 512  # bytes of an item that is remembered whole
 _TINY = 16  # bytes of a PDU that is
+_RUNS, _LONG_RUN = 256, 1 << 14  # proposals and answers that are, and their bytes
 
 
 class Irregular(Exception):
@@ -97,7 +98,8 @@ def _reader(row: Row) -> Read:
         value = row.kind.decode(raw)
         return value, tuple(row.check(value)) if row.check is not None else ()
 
-    return lru_cache(_REMEMBERED)(read) if row.check is not None else read
+    small = row.check is not None or row.known_size is not None
+    return lru_cache(_REMEMBERED)(read) if small else read
 
 
 # reads rows from ``at`` into the values and parts, and gives where the next one begins
@@ -157,12 +159,15 @@ def _open(row: Row) -> Step:
     return step
 
 
+# reads the structures that lie one after the other between two places
+Run = Callable[[bytes, int, int, list[Found]], Iterable[Part]]
+
+
 def _inside(row: Row, layout: Layout) -> Step:
     """The structures that a row is made of, each as often as it may be there."""
-    entry = _compiled(row.of) if row.of is not None else None
-    scans = {count.layout.code or 0: _compiled(count.layout) for count in layout.holds}
-    needed = frozenset(count.layout.code for count in layout.holds if count.least)
-    limits = [(count.layout.code, count.most) for count in layout.holds if count.most is not None]
+    run = _run(row, layout)
+    if layout in PDUS.values():
+        run = _remembering_run(run)
 
     def step(
         data: bytes,
@@ -177,6 +182,22 @@ def _inside(row: Row, layout: Layout) -> Step:
             raise Irregular
         if layout.tested is not None and not layout.tested(values):
             found = []  # what is not significant is not tested
+        parts += run(data, at, stop, found)
+        return stop
+
+    return step
+
+
+def _run(row: Row, layout: Layout) -> Run:
+    """Reads them one by one, and looks at what they show together."""
+    entry = _compiled(row.of) if row.of is not None else None
+    scans = {count.layout.code or 0: _compiled(count.layout) for count in layout.holds}
+    needed = frozenset(count.layout.code for count in layout.holds if count.least)
+    limits = [(count.layout.code, count.most) for count in layout.holds if count.most is not None]
+    check = layout.check if layout.holds else None
+
+    def run(data: bytes, at: int, stop: int, found: list[Found]) -> list[Part]:
+        parts: list[Part] = []
         while at < stop:
             scan = entry or scans.get(data[at])
             if scan is None:
@@ -187,9 +208,30 @@ def _inside(row: Row, layout: Layout) -> Step:
             codes = [part.code for part in parts]
             if not needed.issubset(codes) or any(codes.count(c) > most for c, most in limits):
                 raise Irregular
-        return at
+        if check is not None and next(check({}, parts), None) is not None:
+            raise Irregular
+        return parts
 
-    return step
+    return run
+
+
+def _remembering_run(run: Run) -> Run:
+    """The same for what many peers propose in the same words: read once."""
+
+    @lru_cache(_RUNS)
+    def known(items: bytes) -> tuple[tuple[Part, ...], tuple[Found, ...]]:
+        found: list[Found] = []
+        return tuple(run(items, 0, len(items), found)), tuple(found)
+
+    def remembered(data: bytes, at: int, stop: int, found: list[Found]) -> Iterable[Part]:
+        if stop - at > _LONG_RUN:
+            return run(data, at, stop, found)
+        parts, shown = known(data[at:stop])
+        if shown:
+            found += [(code, what, at + first, at + last) for code, what, first, last in shown]
+        return parts
+
+    return remembered
 
 
 @cache
@@ -211,7 +253,8 @@ def _compiled(layout: Layout) -> Scan:
 def _enclosed(layout: Layout, envelope: Row, steps: list[Step]) -> Scan:
     """Reads a structure that a length of its own encloses: its rows fill it to the byte."""
     first, *others = steps
-    length, behind, check = envelope.name, _behind(layout, envelope), layout.check
+    length, behind = envelope.name, _behind(layout, envelope)
+    check = layout.check if not layout.holds else None  # else the items have been looked at
 
     def scan(data: bytes, at: int, end: int, found: list[Found]) -> tuple[Part, int]:
         values: dict[str, Any] = {}
@@ -304,14 +347,86 @@ _VALUES: dict[int, tuple[Read, int | None, bool]] = {
     for tag, one in command.ELEMENTS.items()
     if not one.retired
 }
+# those of one number that shows nothing by itself, as struct has them
+_PLAIN = {
+    tag: {"US": "H", "UL": "I"}[one.vr]
+    for tag, one in command.ELEMENTS.items()
+    if one.vr in ("US", "UL") and one.vm == "1"
+    if command.ELEMENT_LAYOUTS[tag].rows[-1].check is None
+}
+_SHAPING = (command.GROUP_LENGTH, command.COMMAND_FIELD)  # what elements follow, and how long
+_COUNTED_FROM = 12  # the group length counts the bytes behind itself
 _REQUIRED = {
     message.command_field: frozenset((command.DATA_SET_TYPE, *message.mandatory))
     for message in command.MESSAGES
 }
 
 
+class _Shape:
+    """The tags and lengths of a command set, and its Command Field: few are of one's own.
+
+    Command sets like one that was read before are unpacked at once, and compared with it in all
+    but their values; only those are looked at.
+    """
+
+    def __init__(self, data: bytes, values: Mapping[int, Any]) -> None:
+        formats, at, same = ["<"], 0, 0  # ``same``: bytes that are not unpacked yet
+        self._tags: list[int] = []
+        self._reads: list[tuple[int, Read]] = []
+        for tag in values:
+            size = int.from_bytes(data[at + 4 : at + 8], "little")
+            at += _ELEMENT.size + size
+            same += _ELEMENT.size
+            if tag in _SHAPING:
+                same += size
+                continue
+            formats.append(f"{same}s{_PLAIN.get(tag) or f'{size}s'}")
+            same = 0
+            self._tags.append(tag)
+            if tag not in _PLAIN:
+                self._reads.append((tag, _VALUES[tag][0]))
+        packed = struct.Struct("".join(formats) + f"{same}s")
+        self._unpack = packed.unpack
+        self._same = packed.unpack(data)[::2]
+        self._known = {tag: values[tag] for tag in _SHAPING}
+
+    def read(self, data: bytes) -> dict[int, Any] | None:
+        """The values of a command set as long as this one; None where it has another shape.
+
+        Also where its values show something: that takes a closer look.
+        """
+        unpacked = self._unpack(data)
+        if unpacked[::2] != self._same:
+            return None
+        values = self._known.copy()
+        values.update(zip(self._tags, unpacked[1::2]))  # noqa: B905 - they are as many
+        for tag, read in self._reads:
+            values[tag], shown = read(values[tag])
+            if shown:
+                return None
+        return values
+
+
+_SHAPES: dict[int, list[_Shape]] = {}  # by size, the first few that were seen
+_FEW = 4
+
+
 def scan_command(data: bytes) -> tuple[dict[int, Any], list[Found]]:
     """A whole command set as values by tag, and what they show; Irregular as above."""
+    for shape in _SHAPES.get(len(data), ()):
+        known = shape.read(data)
+        if known is not None:
+            return known, []
+    values, found = _scan_elements(data)
+    if not found and len(data) <= _SMALL:
+        shapes = _SHAPES.setdefault(len(data), [])
+        if len(shapes) < _FEW:
+            shapes.append(_Shape(data, values))
+    return values, found
+
+
+def _scan_elements(data: bytes) -> tuple[dict[int, Any], list[Found]]:
+    """The same, element by element."""
     values: dict[int, Any] = {}
     found: list[Found] = []
     at, end, last = 0, len(data), -1
@@ -333,6 +448,6 @@ def scan_command(data: bytes) -> tuple[dict[int, Any], list[Found]]:
         last, at = tag, stop
     counted = values.get(command.GROUP_LENGTH)
     required = _REQUIRED.get(values.get(command.COMMAND_FIELD, -1))
-    if counted != end - 12 or required is None or not required <= values.keys():
+    if counted != end - _COUNTED_FROM or required is None or not required <= values.keys():
         raise Irregular
     return values, found

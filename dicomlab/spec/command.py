@@ -7,8 +7,7 @@ A command set is always Implicit VR Little Endian, whatever transfer syntax was 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dicomlab.model import Kind, Layout, Problem, Role, Row, Values, printable
 from dicomlab.spec import names
@@ -25,8 +24,7 @@ RESPONSE = 0x8000  # a response's Command Field is the request's with this bit
 EVERYWHERE = (0x0000, 0x0100, 0x0800)  # elements that every message carries
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One line of PS3.7 Table E.1-1 or E.2-1."""
 
     tag: int
@@ -42,8 +40,7 @@ class Element:
         return "PS3.7 Table E.2-1" if self.retired else "PS3.7 Table E.1-1"
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRow:
+class MessageRow(NamedTuple):
     """One DIMSE message: its Command Field, and its elements (element numbers of group 0000)."""
 
     name: str

@@ -6,13 +6,12 @@ A code never changes its meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dicomlab.model import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class FindingRow:
+class FindingRow(NamedTuple):
     """One code."""
 
     severity: Severity

@@ -12,9 +12,10 @@ by a template of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, TextIO
 
@@ -32,6 +33,8 @@ from dicomlab.model import (
 )
 
 SCHEMA = "dicomlab.dissection/1"
+_SECOND = 9  # digits of its nanoseconds
+_WRITTEN = 64  # pieces of the document that are written together
 _LISTED = 256  # PDUs or messages that are joined before they are written
 
 
@@ -49,7 +52,9 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
 
 def write(capture: Capture, file: TextIO) -> None:
     """Write the capture as one JSON document."""
-    file.writelines(_pieces(capture))
+    pieces = _pieces(capture)
+    while some := "".join(islice(pieces, _WRITTEN)):
+        file.write(some)
 
 
 def _pieces(capture: Capture) -> Iterator[str]:
@@ -92,7 +97,7 @@ def _association(association: AssociationLine, digits: int) -> Iterator[str]:
         f', "application_context": {_text(association.application_context)}'
         f', "outcome": {_outcome(association.outcome)}'
         f', "presentation_contexts": {_contexts(association.presentation_contexts)}'
-        f', "negotiation": {json.dumps(association.negotiation)}, "pdus": ['
+        f', "negotiation": {{{_negotiation(association.negotiation)}}}, "pdus": ['
     )
     yield from _joined(_pdus(association.pdus, digits))
     yield '], "messages": ['
@@ -106,24 +111,18 @@ def _association(association: AssociationLine, digits: int) -> Iterator[str]:
     yield f'], "verdict": {_verdict(association.verdict)}}}'
 
 
-def _joined(texts: Iterable[str]) -> Iterator[str]:
+def _joined(texts: Iterator[str]) -> Iterator[str]:
     """Texts with commas between, many at a time."""
-    waiting: list[str] = []
     comma = ""
-    for text in texts:
-        waiting.append(text)
-        if len(waiting) == _LISTED:
-            yield comma + ", ".join(waiting)
-            comma = ", "
-            waiting.clear()
-    if waiting:
-        yield comma + ", ".join(waiting)
+    while some := ", ".join(islice(texts, _LISTED)):
+        yield comma + some
+        comma = ", "
 
 
 def _pdus(pdus: Iterable[PduLine], digits: int) -> Iterator[str]:
     for sender, kind, start, end, frames, time, complete in pdus:
         yield (
-            f'{{"from": {_text(sender)}, "type": {_text(kind)}, "start": {start}, "end": {end}'
+            f'{_named(sender, kind)}, "start": {start}, "end": {end}'
             f', "frames": {"null" if frames is None else f"[{frames[0]}, {frames[1]}]"}'
             f', "time": {_time(time, digits)}, "complete": {"true" if complete else "false"}}}'
         )
@@ -135,13 +134,19 @@ def _messages(messages: Iterable[MessageLine], digits: int) -> Iterator[str]:
         dataset_bytes, start, end, time, complete, _, _, _, more,
     ) in messages:  # fmt: skip
         yield (
-            f'{{"from": "{sender}", "type": {quoted(kind)}, "context_id": {context_id}'
+            f'{_named(sender, kind)}, "context_id": {context_id}'
             f', "message_id": {_number(message_id)}, "responding_to": {_number(responding_to)}'
             f', "status": {_number(status)}, "sop_class": {_text(sop_class)}'
             f', "sop_instance": {_text(sop_instance)}, "dataset_bytes": {_number(dataset_bytes)}'
             f', "start": {start}, "end": {end}, "time": {_time(time, digits)}'
             f', "complete": {"true" if complete else "false"}{_more(more) if more else ""}}}'
         )
+
+
+@lru_cache(256)
+def _named(sender: Side | None, kind: str | None) -> str:
+    """How a PDU or message begins."""
+    return f'{{"from": {_text(sender)}, "type": {_text(kind)}'
 
 
 def _more(more: Mapping[str, Any]) -> str:
@@ -157,7 +162,12 @@ def _number(number: int | None) -> str:
 
 
 def _time(time: int | None, digits: int) -> str:
-    return "null" if time is None else f'"{time_text(time, digits)}"'
+    if time is None:
+        return "null"
+    text = str(time)
+    if digits and len(text) > _SECOND and time > 0:
+        return f'"{text[:-_SECOND]}.{text[-_SECOND:][:digits]}"'
+    return f'"{time_text(time, digits)}"'
 
 
 def time_text(time: int | None, digits: int) -> str | None:
@@ -184,6 +194,20 @@ def _outcome(outcome: tuple[Any, ...]) -> str:
 def _contexts(contexts: tuple[tuple[Any, ...], ...]) -> str:
     keys = "id", "abstract_syntax", "proposed", "result", "accepted"
     return json.dumps([dict(zip(keys, one, strict=True)) for one in contexts])
+
+
+def _negotiation(negotiation: Mapping[Side, Mapping[str, Any]]) -> str:
+    return ", ".join([f'"{side}": {{{_pairs(said)}}}' for side, said in negotiation.items()])
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    """What json.dumps() writes between the braces; for few values it costs more to ask it."""
+    return ", ".join(
+        [f'"{key}": {_WRITE.get(type(value), json.dumps)(value)}' for key, value in values.items()]
+    )
+
+
+_WRITE: dict[type, Callable[[Any], str]] = {int: str, str: quoted}
 
 
 def _connection(connection: Connection) -> dict[str, Any]:

@@ -100,6 +100,31 @@ def values_show(data: bytes) -> bool:
     return any(field.findings for field in decode_command_set(data).walk())
 
 
+@given(message_id=st.integers(0, 0xFFFF), status=st.sampled_from([0, 0x0122, 0xFF00, 0xFFFE]))
+def test_a_command_set_is_read_the_same_whatever_was_read_before(
+    message_id: int, status: int
+) -> None:
+    answer = build("C-ECHO-RSP", message_id_being_responded_to=message_id, status=status)
+    data = decode(bytes(answer))[0]["Command Set"].raw
+    tree = decode_command_set(data)
+    shown = [one.code for field in tree.walk() for one in field.findings]
+    for _ in range(2):
+        values, found = scan_command(data)
+        assert values == {one.code: one.value for one in tree.children}
+        assert [code for code, *_ in found] == shown
+    other = data.replace(b"\x30\x80", b"\x30\x00")  # as long, and says that it is a request
+    with pytest.raises(Irregular):
+        scan_command(other)
+
+
+@given(titles=st.lists(st.text("ABC \\", min_size=1, max_size=16), min_size=2, max_size=2))
+def test_proposals_of_the_same_words_are_read_under_any_names(titles: list[str]) -> None:
+    draft = build("A-ASSOCIATE-RQ")
+    for name, title in zip(("Called-AE-title", "Calling-AE-title"), titles, strict=True):
+        draft.override(name, title.ljust(16).encode())
+    assert assert_same(bytes(draft))
+
+
 @pytest.mark.parametrize("name", ["C-ECHO-RQ", "C-ECHO-RSP"])
 def test_a_command_set_as_it_should_be_is_read(name: str) -> None:
     data = decode(bytes(build(name)))[0]["Command Set"].raw
