@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from dicomlab.model import Field, Layout, Message, Pdu, PeerError, snake_case
 from dicomlab.net.fragments import fit
-from dicomlab.net.server import MAX_PDU_LENGTH, Connection, Server
-from dicomlab.protocol.build import Part, build, encode
+from dicomlab.net.server import MAX_PDU_LENGTH, Act, Connection, Server
+from dicomlab.protocol.build import Draft, Part, build
 from dicomlab.protocol.upper_layer import Received
 from dicomlab.spec import names
 from dicomlab.spec import pdu as tables
@@ -32,6 +32,24 @@ _NO_CONTEXT = (1, 1, 1)
 _LIMIT = (2, 3, 2)
 
 
+class Response(NamedTuple):
+    """What a response says, in the presentation context of its request."""
+
+    name: str
+    responding_to: int
+    status: int
+    context_id: int
+
+    def draft(self) -> Draft:
+        """The P-DATA-TF that carries it."""
+        return build(
+            self.name,
+            message_id_being_responded_to=self.responding_to,
+            status=self.status,
+            presentation_context_id=self.context_id,
+        )
+
+
 class EchoSCP(Server):
     """A Verification SCP, as a context manager or with ``start()`` and ``stop()``.
 
@@ -40,6 +58,8 @@ class EchoSCP(Server):
     It accepts Verification with the first proposed of Implicit and Explicit VR Little Endian, and
     answers every C-ECHO-RQ; other requests get the status 0211H. More: see Server.
     """
+
+    transfer_syntaxes: Collection[str] = TRANSFER_SYNTAXES  # what is accepted
 
     def __init__(
         self,
@@ -55,25 +75,33 @@ class EchoSCP(Server):
         self.allowed_calling_ae_titles = allowed_calling_ae_titles
         self.require_called_ae_title = require_called_ae_title
 
-    def replies(self, connection: Connection, received: Received) -> Iterator[bytes]:
-        """The answer to an A-ASSOCIATE-RQ, a message, an A-RELEASE-RQ."""
-        match connection.layer.state:
+    def replies(self, connection: Connection, received: Received) -> Iterator[Act]:
+        """The answer to an A-ASSOCIATE-RQ, a message, an A-RELEASE-RQ, as bytes."""
+        for said in self.answers(connection, received):
+            if isinstance(said, Response):
+                yield from fit_or_abort(_encoded(said), connection)
+            else:
+                yield bytes(said)
+
+    def answers(self, connection: Connection, received: Received) -> Iterator[Draft | Response]:
+        """What there is to say on receipt of a PDU, in the state that it led to."""
+        match received.step.next:
             case "Sta3":
                 yield self._associate(connection, received.pdu)
             case "Sta6":
                 yield from self._answer(connection, received.pdu)
-            case "Sta8":
-                yield bytes(build("A-RELEASE-RP"))
+            case "Sta8" | "Sta12":
+                yield build("A-RELEASE-RP")
 
     # --- the association ------------------------------------------------------------------
 
-    def _associate(self, connection: Connection, request: Pdu) -> bytes:
+    def _associate(self, connection: Connection, request: Pdu) -> Draft:
         fields = _by_name(request)
         refusal = self._refusal(fields)
         if refusal is not None:
             result, source, reason = refusal
-            return bytes(build("A-ASSOCIATE-RJ", result=result, source=source, reason_diag=reason))
-        answers = _answer_contexts(fields[_CONTEXT])
+            return build("A-ASSOCIATE-RJ", result=result, source=source, reason_diag=reason)
+        answers = _answer_contexts(fields[_CONTEXT], self.transfer_syntaxes)
         accepted = [ident for ident, (result, _) in answers.items() if result == _ACCEPTED]
         connection.contexts = frozenset(accepted)
         connection.max_pdu_length = next(iter(_values(fields["Maximum-length-received"])), 0)
@@ -97,52 +125,45 @@ class EchoSCP(Server):
 
     # --- messages -------------------------------------------------------------------------
 
-    def _answer(self, connection: Connection, pdu: Pdu) -> Iterator[bytes]:
+    def _answer(self, connection: Connection, pdu: Pdu) -> Iterator[Draft | Response]:
         if not _belongs(connection, pdu):
-            yield bytes(build("A-ABORT"))
+            yield build("A-ABORT")
             return
         messages = connection.assembler.feed(pdu)
         if connection.assembler.abandoned:  # PS3.8 E.1: a message ends before the next begins
-            yield bytes(build("A-ABORT"))
+            yield build("A-ABORT")
             return
         for message in messages:
-            try:
-                response = respond(message)
-                if response is not None:
-                    yield from fit(response, connection.max_pdu_length)
-            except PeerError:
-                yield bytes(build("A-ABORT"))
+            if message.type != "C-CANCEL-RQ":  # it has no response
+                yield respond(message) or build("A-ABORT")
 
 
-def respond(message: Message) -> bytes | None:
-    """The response to a request; a C-CANCEL-RQ has none.
+def fit_or_abort(message: bytes, connection: Connection) -> list[bytes]:
+    """A message as the peer takes it; an A-ABORT where it takes none at all."""
+    try:
+        return fit(message, connection.max_pdu_length)
+    except PeerError:
+        return [bytes(build("A-ABORT"))]
 
-    Raises PeerError for a message that asks nothing, or lacks what every request has.
-    """
-    if message.type == "C-CANCEL-RQ":
+
+def respond(message: Message) -> Response | None:
+    """The response to a request; None for what asks nothing, or lacks what every request has."""
+    number, sop_class = message.message_id, message.sop_class
+    if not message.type.endswith("-RQ") or number is None or sop_class is None:
         return None
-    if not message.type.endswith("-RQ") or None in (message.message_id, message.sop_class):
-        raise PeerError(f"{message.type} is no request that can be answered.")
     if message.type != "C-ECHO-RQ":
         status = _UNRECOGNIZED
-    elif _bare(message.sop_class or "") != names.VERIFICATION:
+    elif _bare(sop_class) != names.VERIFICATION:
         status = _NOT_SUPPORTED
     else:
         status = _SUCCESS
     name = message.type.removesuffix("RQ") + "RSP"
-    return _response(name, message.message_id, status, message.context_id)
+    return Response(name, number, status, message.context_id)
 
 
 @lru_cache(maxsize=256)  # most clients begin to count at 1
-def _response(name: str, responding_to: int | None, status: int, context_id: int) -> bytes:
-    return bytes(
-        build(
-            name,
-            message_id_being_responded_to=responding_to,
-            status=status,
-            presentation_context_id=context_id,
-        )
-    )
+def _encoded(response: Response) -> bytes:
+    return bytes(response.draft())
 
 
 def _belongs(connection: Connection, pdu: Pdu) -> bool:
@@ -156,7 +177,9 @@ def _belongs(connection: Connection, pdu: Pdu) -> bool:
     return connection.contexts.issuperset(ids) and is_data == awaited
 
 
-def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:
+def _answer_contexts(
+    contexts: list[Field], transfer_syntaxes: Collection[str]
+) -> dict[int, tuple[int, str]]:
     """Presentation context ID → result and transfer syntax, for each context of a request."""
     answers: dict[int, tuple[int, str]] = {}
     for item in contexts:
@@ -165,7 +188,7 @@ def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:
             continue
         ident = fields["Presentation-context-ID"][0].value
         proposed = _values(fields["Transfer-syntax-name"])
-        known = [uid for uid in proposed if _bare(uid) in TRANSFER_SYNTAXES]
+        known = [uid for uid in proposed if _bare(uid) in transfer_syntaxes]
         findings = [found for field in item.walk() for found in field.findings]
         if ident in answers or any(found.severity == "error" for found in findings):
             result = _NO_REASON
@@ -178,7 +201,7 @@ def _answer_contexts(contexts: list[Field]) -> dict[int, tuple[int, str]]:
     return answers
 
 
-def _accept(request: Fields, answers: Mapping[int, tuple[int, str]]) -> bytes:
+def _accept(request: Fields, answers: Mapping[int, tuple[int, str]]) -> Draft:
     """The A-ASSOCIATE-AC: built part by part, since a draft of 128 contexts takes its time."""
     contexts = [
         _part(
@@ -197,7 +220,8 @@ def _accept(request: Fields, answers: Mapping[int, tuple[int, str]]) -> bytes:
     )
     echoes = {f"reserved_echo_of_{snake_case(name)}": request[name][0].value for name in _TITLES}
     context = _part(tables.APPLICATION_CONTEXT)
-    return encode(_part(tables.A_ASSOCIATE_AC, context, *contexts, user, **echoes))
+    layout = tables.A_ASSOCIATE_AC
+    return Draft(layout.name, _part(layout, context, *contexts, user, **echoes))
 
 
 def _part(layout: Layout, *parts: Part, **values: Any) -> Part:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from dicomlab.model import DicomlabError, Endpoint, Side
 from dicomlab.net.log import LogEntry
@@ -29,7 +30,29 @@ _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closi
 _DRAINED = 16  # chunks that are read and dropped before closing
 _LOG = 1 << 24  # bytes; older entries are forgotten
 _ENTRY = 256  # bytes that an entry counts for beside its data
+_LONGEST_WAIT = 3600.0  # seconds; what selectors can count ends somewhere
 _WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
+_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger: 0 s
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is said for so many seconds. What the peer says meanwhile is heard."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The connection is closed by a FIN, once all that was said has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is closed by an RST, once all that was said has left."""
+
+
+Act = bytes | Pause | Close | Reset  # what an application does, one after the other
 
 
 @dataclass(slots=True, eq=False)
@@ -42,12 +65,31 @@ class Connection:
     acceptor: Endpoint
     layer: UpperLayer
     deadline: float = 0.0  # of the ARTIM in Sta2 and Sta13, else of the next whole PDU
+    script: deque[Iterator[Act]] = field(default_factory=deque)  # what is to be done yet
+    wakes: float | None = None  # when the script goes on that pauses
     outgoing: bytearray = field(default_factory=bytearray)
+    events: int = selectors.EVENT_READ  # what is waited for; 0: nothing
     open: bool = True
     busy: bool = False  # whether more PDUs may have come than were served yet
     contexts: frozenset[int] = frozenset()  # the presentation contexts that were accepted
     max_pdu_length: int = 0  # of the peer; 0: no limit
     assembler: Assembler = field(default_factory=lambda: Assembler("requestor"))
+    own: Any = None  # a subclass's
+
+    @property
+    def due(self) -> float:
+        """When there is something to do, if nothing comes; while we pause, no time runs out."""
+        return self.deadline if self.wakes is None else self.wakes
+
+    @property
+    def listens(self) -> bool:
+        """Whether more is taken from the peer: all was sent, and there is not too much to do."""
+        return self.open and not self.outgoing and len(self.script) < _AT_ONCE
+
+    def drop(self) -> None:
+        """Leaves undone what is to be done yet."""
+        self.script.clear()
+        self.wakes = None
 
     @property
     def associated(self) -> bool:
@@ -91,8 +133,22 @@ class Server(ABC):
     # --- what a subclass says -------------------------------------------------------------
 
     @abstractmethod
-    def replies(self, connection: Connection, received: Received) -> Iterable[bytes]:
-        """What the application sends on receipt of a PDU; the upper layer's own is sent already."""
+    def replies(self, connection: Connection, received: Received) -> Iterable[Act]:
+        """What the application does on receipt of a PDU; the upper layer's own is sent already."""
+
+    def opens(self, connection: Connection) -> Iterable[Act]:  # noqa: ARG002
+        """What the application does as soon as the connection stands."""
+        return ()
+
+    def hears(self, connection: Connection, data: bytes) -> Sequence[Act]:
+        """What is done with bytes as they come: the upper layer takes them."""
+        connection.layer.receive_data(data)
+        return ()
+
+    def listen(self, host: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
+        """The socket that takes connections, and the address that callers are told."""
+        listener = listening(host, port)
+        return listener, (host, listener.getsockname()[1])
 
     # --- what a user sees -----------------------------------------------------------------
 
@@ -123,15 +179,8 @@ class Server(ABC):
         """Listen. Raises DicomlabError where the address or the port is not to be had."""
         if self._thread is not None:
             return self
-        host, port = self._wanted
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._listener = socket.create_server((host, port), family=family, backlog=128)
-        except OSError as problem:
-            what = f"cannot listen at {Endpoint(host, port)} ({problem})."
-            raise DicomlabError(what, "Take another port, or 0 for any that is free.") from None
+        self._listener, self._address = self.listen(*self._wanted)
         self._listener.setblocking(False)
-        self._address = (host, self._listener.getsockname()[1])
         self._bell, self._wake = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -169,7 +218,7 @@ class Server(ABC):
         finally:
             for connection in tuple(self._connections):
                 if connection.associated:
-                    self._send(connection, bytes(build("A-ABORT")))
+                    self._abort(connection)
                 self._close(connection, "acceptor")
             self._selector.close()
             self._listener.close()
@@ -189,7 +238,7 @@ class Server(ABC):
         for connection in tuple(self._connections):
             if connection.busy:
                 self._advance(connection)
-            elif connection.deadline <= now:
+            elif connection.due <= now:
                 self._expire(connection)
         return True
 
@@ -199,12 +248,13 @@ class Server(ABC):
             return None
         if any(one.busy for one in self._connections):
             return 0
-        return max(min(one.deadline for one in self._connections) - time.monotonic(), 0)
+        wait = min(one.due for one in self._connections) - time.monotonic()
+        return min(max(wait, 0), _LONGEST_WAIT)
 
     def _accept(self) -> None:
         if len(self._connections) >= self.max_associations + _SPARE_CONNECTIONS:
-            waiting = [one for one in self._connections if not one.associated]
-            self._expire(min(waiting, key=lambda one: one.deadline))
+            oldest = min(self._connections, key=lambda one: (one.associated, one.number))
+            self._close(oldest, "acceptor")
         try:
             peer, address = self._listener.accept()
         except OSError:  # gone again
@@ -225,13 +275,15 @@ class Server(ABC):
         self._selector.register(peer, selectors.EVENT_READ, connection)
         self._time(connection, layer.step("Evt5"))
         self._note(connection, "requestor", b"", "Sta1")
+        self._do(connection, self.opens(connection))
 
     def _serve_one(self, connection: Connection, events: int) -> None:
         if not connection.open or connection.busy:  # closed in this turn; or what came waits
             return
         if events & selectors.EVENT_WRITE:
             self._flush(connection)
-        elif not connection.outgoing:
+            self._go_on(connection)
+        elif connection.listens:
             self._read(connection)
         self._advance(connection)
 
@@ -243,43 +295,75 @@ class Server(ABC):
         except OSError:
             data = b""
         if data:
-            connection.layer.receive_data(data)
+            acts = self.hears(connection, data)
+            if acts:
+                self._do(connection, acts)
         else:
             self._close(connection, "requestor")
 
     def _advance(self, connection: Connection) -> None:
         """Serves the next PDUs that have come, a few at a time: others wait for their turn."""
         for _ in range(_AT_ONCE):
-            ready = connection.open and not connection.outgoing
-            received = connection.layer.next_pdu() if ready else None
+            received = connection.layer.next_pdu() if connection.listens else None
             connection.busy = received is not None
             if received is None:
                 break
             self._received(connection, received)
+        self._watch(connection)
 
     def _received(self, connection: Connection, received: Received) -> None:
         self._note(connection, "requestor", received.data, received.step.state)
         self._time(connection, received.step)
         if received.answer:
+            connection.drop()
             self._put(connection, received.answer)
             self._note(connection, "acceptor", received.answer, connection.layer.state)
         elif received.step.closes:
             self._close(connection, "acceptor")
         else:
+            self._do(connection, self._replies(connection, received))
+
+    def _replies(self, connection: Connection, received: Received) -> Iterator[Act]:
+        """The replies, not made before it is their turn."""
+        yield from self.replies(connection, received)
+
+    def _do(self, connection: Connection, acts: Iterable[Act]) -> None:
+        """Has these acts done after those that are to be done yet."""
+        connection.script.append(iter(acts))
+        self._go_on(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Does what is to be done, until it pauses or the peer does not take any more."""
+        script = connection.script
+        while script and connection.wakes is None and not connection.outgoing:
             try:
-                for reply in self.replies(connection, received):
-                    self._send(connection, reply)
+                act = next(script[0], None)
             except Exception:  # noqa: BLE001 - one conversation must not end the others
                 threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self._thread)))
-                self._send(connection, bytes(build("A-ABORT")))
+                self._abort(connection)
+                return
+            match act:
+                case bytes():
+                    self._send(connection, act)
+                case None:
+                    script.popleft()
+                case Pause():
+                    connection.wakes = time.monotonic() + act.seconds
+                case Close() | Reset():
+                    self._close(connection, "acceptor", reset=isinstance(act, Reset))
 
     def _expire(self, connection: Connection) -> None:
-        """Time is up: in Sta2 and Sta13 for the connection, else for the association."""
-        if connection.layer.artim:
+        """A pause is over; or time is up: in Sta2 and Sta13 for all, else for the association."""
+        if connection.wakes is not None:
+            connection.wakes = None
+            self._allow(connection)
+            self._go_on(connection)
+            self._advance(connection)
+        elif connection.layer.artim:
             before = connection.layer.step("Evt18").state
             self._close(connection, "acceptor", before)
         else:
-            self._send(connection, bytes(build("A-ABORT")))
+            self._abort(connection)
 
     # --- one connection -------------------------------------------------------------------
 
@@ -290,12 +374,21 @@ class Server(ABC):
         self._note(connection, "acceptor", pdu, before)
         self._put(connection, pdu)
 
+    def _abort(self, connection: Connection) -> None:
+        """Aborts, whatever the peer may make of the bytes that it got before."""
+        connection.drop()
+        abort = bytes(build("A-ABORT"))
+        step = connection.layer.step("Evt15")
+        self._time(connection, step)
+        self._note(connection, "acceptor", abort, step.state)
+        self._put(connection, abort)
+
     def _put(self, connection: Connection, data: bytes) -> None:
         connection.outgoing += data
         self._flush(connection)
 
     def _flush(self, connection: Connection) -> None:
-        """Sends what can be sent now; until all is sent, nothing more is read."""
+        """Sends what can be sent now; until all is sent, nothing more is read or done."""
         if not connection.open:
             return
         try:
@@ -306,14 +399,31 @@ class Server(ABC):
             self._close(connection, "requestor")
             return
         del connection.outgoing[:sent]
-        events = selectors.EVENT_WRITE if connection.outgoing else selectors.EVENT_READ
-        if self._selector.get_key(connection.socket).events != events:
-            self._selector.modify(connection.socket, events, connection)
+        self._watch(connection)
 
-    def _close(self, connection: Connection, by: Side, before: str | None = None) -> None:
+    def _watch(self, connection: Connection) -> None:
+        """Waits for what can go on: that the peer takes what is to be sent, or speaks."""
+        if not connection.open:
+            return
+        before = connection.events
+        if connection.outgoing:
+            connection.events = selectors.EVENT_WRITE
+        else:
+            connection.events = selectors.EVENT_READ if connection.listens else 0
+        if connection.events == before:
+            return
+        if before:
+            self._selector.unregister(connection.socket)
+        if connection.events:
+            self._selector.register(connection.socket, connection.events, connection)
+
+    def _close(
+        self, connection: Connection, by: Side, before: str | None = None, *, reset: bool = False
+    ) -> None:
         if not connection.open:
             return
         connection.open = False
+        connection.drop()
         layer = connection.layer
         before = before or layer.state
         unread = layer.unread
@@ -323,15 +433,19 @@ class Server(ABC):
             layer.step("Evt17")
         self._note(connection, by, b"", before)
         self._connections.remove(connection)
-        self._selector.unregister(connection.socket)
-        _hang_up(connection.socket)
+        if connection.events:
+            self._selector.unregister(connection.socket)
+        (_reset if reset else _hang_up)(connection.socket)
 
     def _time(self, connection: Connection, step: Step) -> None:
-        """Sets the deadline anew after a step."""
-        if not connection.layer.artim:
-            connection.deadline = time.monotonic() + self.idle_timeout
-        elif step.artim == "start":
-            connection.deadline = time.monotonic() + self.artim
+        """Sets the deadline anew after a step; a running ARTIM runs on."""
+        if not connection.layer.artim or step.artim == "start":
+            self._allow(connection)
+
+    def _allow(self, connection: Connection) -> None:
+        """Gives all the time that there is from now on."""
+        seconds = self.artim if connection.layer.artim else self.idle_timeout
+        connection.deadline = time.monotonic() + seconds
 
     def _note(self, connection: Connection, sender: Side, data: bytes, before: str) -> None:
         self._logged += len(data) + _ENTRY
@@ -349,6 +463,22 @@ class Server(ABC):
                 connection.layer.state,
             )
         )
+
+
+def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
+    """A socket that listens. Raises DicomlabError where the address or port is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as problem:
+        what = f"cannot listen at {Endpoint(host, port)} ({problem})."
+        raise DicomlabError(what, "Take another port, or 0 for any that is free.") from None
+
+
+def _reset(connection: socket.socket) -> None:
+    with suppress(OSError):  # some systems refuse options to a socket that was reset
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    connection.close()
 
 
 def _hang_up(connection: socket.socket) -> None:
