@@ -31,6 +31,7 @@ from dicomlab.model import (
 )
 from dicomlab.net import echo as _echo
 from dicomlab.net.echo import EchoResult
+from dicomlab.net.faults import FaultSCP
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.processes import Processes, find
@@ -56,6 +57,7 @@ __all__ = [
     "Draft",
     "EchoResult",
     "EchoSCP",
+    "FaultSCP",
     "Finding",
     "Message",
     "Pdu",

@@ -471,8 +471,13 @@ def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=backlog)
     except OSError as problem:
-        what = f"cannot listen at {Endpoint(host, port)} ({problem})."
-        raise DicomlabError(what, "Take another port, or 0 for any that is free.") from None
+        raise cannot_listen(host, port, problem) from None
+
+
+def cannot_listen(host: str, port: int, problem: OSError) -> DicomlabError:
+    """What to say of an address that is not to be had."""
+    what = f"cannot listen at {Endpoint(host, port)} ({problem})."
+    return DicomlabError(what, "Take another port, or 0 for any that is free.")
 
 
 def _reset(connection: socket.socket) -> None:
