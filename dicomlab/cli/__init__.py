@@ -93,12 +93,26 @@ def echo(
     return None if result.ok else BAD_ANSWER
 
 
-def scp(ae_title: str, port: int, host: str, allow: list[str] | None, only_called: bool) -> None:
+def scp(
+    ae_title: str,
+    port: int,
+    host: str,
+    allow: list[str] | None,
+    only_called: bool,
+    fault: list[str],
+    seed: int,
+    list_faults: bool,
+) -> None:
     """Answer C-ECHOs until Ctrl-C, with a line for everything that happens."""
-    from dicomlab.net.scp import EchoSCP
+    from dicomlab.net.faults import FaultSCP, explained
 
-    server = EchoSCP(
-        ae_title,
+    if list_faults:
+        _say(*explained())
+        return
+    server = FaultSCP(
+        *fault,
+        ae_title=ae_title,
+        seed=seed,
         host=host,
         port=port,
         allowed_calling_ae_titles=allow or None,

@@ -87,14 +87,24 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
         _argument("--timeout", "Seconds for each step.", type=_seconds, default=10.0),
         AS_JSON,
     )},
-    "scp": {"": (
-        _argument("--ae-title", "The name that the server answers to.", default="ECHOSCP",
-                  metavar="TITLE"),
-        _argument("--port", "TCP port; 0: any that is free.", type=_port, default=11112),
-        _argument("--host", "Address to listen at.", default="127.0.0.1"),
-        _several("--allow", "A calling AE title to accept; once for each.", metavar="TITLE"),
-        _flag("--only-called", "Reject whoever calls another AE title."),
-    )},
+    "scp": {
+        "": (
+            _argument("--ae-title", "The name that the server answers to.", default="ECHOSCP",
+                      metavar="TITLE"),
+            _argument("--port", "TCP port; 0: any that is free.", type=_port, default=11112),
+            _argument("--host", "Address to listen at.", default="127.0.0.1"),
+            _several("--allow", "A calling AE title to accept; once for each.", metavar="TITLE"),
+            _flag("--only-called", "Reject whoever calls another AE title."),
+        ),
+        "to misbehave": (
+            _several("--fault", "What goes wrong: reject=1/1/3, delay=0.5@message; once for each.",
+                     metavar="NAME[=VALUE][@MOMENT]"),
+            _argument("--seed", "What is random is the same with the same number.", type=_count,
+                      default=0, metavar="N"),
+            _flag("--faults", "All faults that there are, with what each does; then the end.",
+                  dest="list_faults"),
+        ),
+    },
     "record": {"": (
         HOST,
         PORT,

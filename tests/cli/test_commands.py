@@ -18,6 +18,7 @@ import pytest
 import dicomlab as dl
 from dicomlab import cli, demo, slides
 from dicomlab.cli.arguments import ARGUMENTS
+from dicomlab.net.faults import KNOBS
 from tests.cli.conftest import Run
 
 RELEASE = bytes(dl.build("A-RELEASE-RQ"))
@@ -219,6 +220,31 @@ def test_scp_says_when_the_port_is_taken(dicomlab: Run) -> None:
         ended = dicomlab("scp", "--port", scp.port)
     assert ended.status == 2
     assert is_one_line_without_traceback(ended.err)
+
+
+def test_scp_misbehaves_on_order() -> None:
+    order = ("--fault", "delay=0.1@associate", "--fault", "status=0110/no disk", "--seed", 3)
+    with running("scp", "--port", 0, *order) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().split("port ")[1].split(".")[0])
+        result = dl.echo("127.0.0.1", port)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert result.status == 0x0110
+    assert result.timings["associate"] >= 0.1
+
+
+def test_scp_lists_its_faults(dicomlab: Run) -> None:
+    ended = dicomlab("scp", "--faults")
+    assert ended.status == 0
+    assert all(f"\n  {knob.form}" in ended.out for knob in KNOBS.values())
+
+
+def test_scp_names_the_fault_that_was_meant(dicomlab: Run) -> None:
+    ended = dicomlab("scp", "--fault", "delai=2")
+    assert ended.status == 2
+    assert is_one_line_without_traceback(ended.err)
+    assert "Did you mean 'delay'?" in ended.err
 
 
 @pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM])
