@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
 from itertools import groupby
 from random import Random
 
-import psutil
 import pytest
 
 from dicomlab.model import BuildError, DicomlabError, Pdu, PeerError
@@ -27,16 +24,7 @@ ACCEPTED, ANSWERED, RELEASED = "A-ASSOCIATE-AC", "P-DATA-TF", "A-RELEASE-RP"
 EXPLICIT = "1.2.840.10008.1.2.1"
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """Each test ends with the threads and descriptors that it began with."""
-    process = psutil.Process()
-    before = threading.active_count(), process.num_fds()
-    yield
-    assert threading.active_count() <= before[0]
-    assert process.num_fds() <= before[1]
-
-
+pytestmark = pytest.mark.usefixtures("nothing_left")
 CODES = {
     "A-ASSOCIATE-RJ": ("Result", "Source", "Reason/Diag."),
     "A-ABORT": ("Source", "Reason/Diag."),
