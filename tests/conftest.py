@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -68,6 +71,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(
                 name, cases or missing, ids=lambda case: case["id"] if case else ""
             )
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """The test ends with the threads and descriptors that it began with."""
+    process = psutil.Process()
+    threads, descriptors = threading.active_count(), process.num_fds()
+    yield
+    assert threading.active_count() <= threads
+    assert process.num_fds() <= descriptors
 
 
 @pytest.fixture(scope="session")

@@ -303,7 +303,7 @@ KNOBS: dict[str, Knob] = {
         Knob(WIRE, "item-type", HEX_BYTE, "5F", ASSOCIATE,
              "Sends the Implementation Version Name as an item of this type: unknown ones are "
              "skipped.",
-             "Extensions of a vendor, and of later editions.",
+             "Extensions of a vendor or of a later edition; pynetdicom 3.0.4 aborts.",
              change=changes.override(AC, "Implementation Version Name/Item-type")),
         Knob(WIRE, "item-length", SHIFT, "+10", ASSOCIATE,
              "Gives the first presentation context a length that is wrong by so much.",

@@ -1,16 +1,14 @@
-"""A peer on loopback that follows a script, to the letter; and a look at what a test leaves."""
+"""A peer on loopback that follows a script, to the letter."""
 
 from __future__ import annotations
 
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
 
 Address = tuple[str, int]
@@ -33,16 +31,6 @@ def play(listener: socket.socket, steps: list[dict[str, Any]]) -> None:
             connection.sendall(bytes.fromhex(step.get("send", "")))
         while connection.recv(1 << 16):
             pass
-
-
-@pytest.fixture
-def nothing_left() -> Iterator[None]:
-    """The test ends with the threads and descriptors that it began with."""
-    process = psutil.Process()
-    threads, descriptors = threading.active_count(), process.num_fds()
-    yield
-    assert threading.active_count() <= threads
-    assert process.num_fds() <= descriptors
 
 
 @pytest.fixture
