@@ -469,6 +469,7 @@ class FaultSCP(EchoSCP):
         random, ordered = Random(seed), map(Fault.parse, faults)
         on = [pick(random) if one.knob.group == EXERCISE else one for one in ordered]
         self.faults: tuple[Fault, ...] = tuple(sorted(on, key=lambda one: _ORDER[one.knob.name]))
+        self._moments = {moment for fault in self.faults for moment in fault.at}
         for fault in self.faults:
             if fault.knob.setting is not None:
                 setattr(self, fault.knob.setting, fault.value)
@@ -498,20 +499,24 @@ class FaultSCP(EchoSCP):
 
     def hears(self, connection: Connection, data: bytes) -> Sequence[Act]:
         """What is done with bytes as they come: the upper layer takes them, unless TLS does."""
-        scene: Scene = connection.own
-        if not any("bytes" in one.at for one in self.faults):
+        if "bytes" not in self._moments:
             return super().hears(connection, data)
+        scene: Scene = connection.own
         self._note(connection, "requestor", data, connection.layer.state)
         scene.moment, scene.data = "bytes", data
         return self._changed([], scene)
 
     def replies(self, connection: Connection, received: Received) -> Iterator[Act]:
         """The answer to an A-ASSOCIATE-RQ, a message, an A-RELEASE-RQ, with all faults."""
+        moment = _ANSWERING.get(received.step.next, "")
+        if moment not in self._moments:
+            yield from super().replies(connection, received)
+            return
         good = self.answers(connection, received)
         said: Acts = [one.draft() if isinstance(one, Response) else one for one in good]
         if said:
             scene: Scene = connection.own
-            scene.moment, scene.request = _ANSWERING[received.step.next], received
+            scene.moment, scene.request = moment, received
             yield from self._changed(said, scene)
 
     def _changed(self, acts: Acts, scene: Scene) -> list[Act]:
