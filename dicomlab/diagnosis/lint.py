@@ -27,6 +27,7 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.leaves import finding
+from dicomlab.protocol.replay import sides_lacking, unexpected
 from dicomlab.spec import command, names
 from dicomlab.spec.services import may_stand_in, services_of
 from dicomlab.spec.statuses import is_listed, status_text
@@ -136,6 +137,8 @@ class _Course:
     first: dict[str, int] = field(default_factory=dict)  # type → index of the first of it
     cut: set[str] = field(default_factory=set)  # types of which the first is not whole
     last: dict[str, int] = field(default_factory=dict)  # the same of the last
+    released_by: Side | None = None  # who asked for the release first
+    after_release: list[tuple[int, Side]] = field(default_factory=list)  # its P-DATA-TF after that
     last_of: dict[Side, tuple[int, PduLine]] = field(default_factory=dict)
     too_long: list[tuple[int, PduLine, int]] = field(default_factory=list)
 
@@ -155,8 +158,12 @@ def _course(association: AssociationLine) -> _Course:
             too_long = 0 < limit < pdu.end - pdu.start - PDU_HEADER
             if too_long and len(course.too_long) <= ALIKE:
                 course.too_long.append((index, pdu, limit))
+            if sender == course.released_by and len(course.after_release) < ALIKE:
+                course.after_release.append((index, sender))
         if kind not in first:
             first[kind] = index
+            if kind == "A-RELEASE-RQ":
+                course.released_by = sender
             if not pdu.complete:
                 course.cut.add(kind)
         last[kind] = index
@@ -263,9 +270,10 @@ def _reset(association: AssociationLine) -> bool:
 
 def _quiet(association: AssociationLine) -> int | None:
     """How long nothing came before the connection was ended, in nanoseconds."""
-    times = [one.time for one in association.pdus if one.time is not None]
     ends = [one.time for one in association.endings if one.time is not None]
-    return ends[0] - times[-1] if times and ends else None
+    end = ends[0] if ends else 0
+    times = [one.time for one in association.pdus if one.time is not None and one.time <= end]
+    return end - max(times) if times else None
 
 
 def _waited(association: AssociationLine, course: _Course, by: Side) -> int | None:
@@ -294,6 +302,24 @@ def awaited_from(association: AssociationLine) -> Side | None:
         elif one.type != "C-CANCEL-RQ" and one.complete and len(open_requests) < OPEN:
             open_requests[one.sender, one.message_id] = _OPPOSITE[one.sender]
     return next(iter(open_requests.values()), None)
+
+
+# --- in which order ---------------------------------------------------------------------------
+
+
+def _sequence(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    """PDUs that PS3.8 Table 9-10 allows in no state that the receiver may be in."""
+    for one in unexpected(association.pdus, sides_lacking(association)):
+        code = "sequence-ignored" if one.ignored else "sequence-unexpected-pdu"
+        what = f"{one.type or 'what is no PDU'} is {one}"
+        yield Said(code, what, Where(one.sender, one.index))
+    for index, sender in course.after_release:
+        what = f"the {sender} sends a P-DATA-TF after its A-RELEASE-RQ"
+        yield Said("sequence-unexpected-pdu", what, Where(sender, index))
+    release = course.first.get("A-RELEASE-RQ")
+    if release is not None and course.released_by == "acceptor":
+        what = "the acceptor asks for the release, which is the requestor's to do"
+        yield Said("sequence-unexpected-pdu", what, Where("acceptor", release))
 
 
 # --- what was agreed on -----------------------------------------------------------------------
@@ -617,6 +643,7 @@ def _title(title: str | None) -> str:
 
 RULES: tuple[Callable[[AssociationLine, _Course], Iterable[Said]], ...] = (
     _rejection,
+    _sequence,
     _echo,
     _contexts,
     _answers,

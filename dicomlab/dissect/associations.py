@@ -476,13 +476,13 @@ def _foreign(beginning: bytes) -> Iterator[tuple[str, str, Span | None]]:
 
 
 def _requestor(connection: TcpConnection, talk: Talk, ends: tuple[Endpoint, Endpoint]) -> int:
-    """Which side is the requestor: by A-ASSOCIATE, else SYN, else by what it asks, else ports."""
+    """Which side is the requestor: by A-ASSOCIATE-RQ, else SYN, else what it asks, else ports."""
     if talk.request is not None:
         return talk.request[0]
-    if talk.answerer is not None:
-        return 1 - talk.answerer
     if connection.asked is not None:
         return connection.asked
+    if talk.answerer is not None:
+        return 1 - talk.answerer
     if talk.asked is not None:
         return talk.asked[1]
     return 0 if ends[0].port >= ends[1].port else 1
