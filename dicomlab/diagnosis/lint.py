@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from dicomlab.model import (
@@ -33,6 +35,7 @@ from dicomlab.spec.services import may_stand_in, services_of
 from dicomlab.spec.statuses import is_listed, status_text
 
 ALIKE = 100  # findings of one code and side that are listed of an association
+BRIEF = 16  # PDUs of an association whose order is remembered
 OPEN = 4096  # requests that are open, or answers that came first, of one side
 Look = Callable[[int], Pdu]  # gives the PDU at an index
 
@@ -136,10 +139,8 @@ class _Course:
 
     first: dict[str, int] = field(default_factory=dict)  # type → index of the first of it
     cut: set[str] = field(default_factory=set)  # types of which the first is not whole
-    last: dict[str, int] = field(default_factory=dict)  # the same of the last
     released_by: Side | None = None  # who asked for the release first
     after_release: list[tuple[int, Side]] = field(default_factory=list)  # its P-DATA-TF after that
-    last_of: dict[Side, tuple[int, PduLine]] = field(default_factory=dict)
     too_long: list[tuple[int, PduLine, int]] = field(default_factory=list)
 
 
@@ -150,25 +151,21 @@ _OPENING = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "A-ASSOCIATE-RJ")
 def _course(association: AssociationLine) -> _Course:
     course = _Course()
     limits = {side: _limit(association, _OPPOSITE[side]) for side in _OPPOSITE}
-    first, last, last_of = course.first, course.last, course.last_of
+    first = course.first
     for index, pdu in enumerate(association.pdus):
         sender, kind = pdu.sender, pdu.type or ""
-        if kind == "P-DATA-TF" and sender is not None:
-            limit = limits[sender]
-            too_long = 0 < limit < pdu.end - pdu.start - PDU_HEADER
-            if too_long and len(course.too_long) <= ALIKE:
-                course.too_long.append((index, pdu, limit))
-            if sender == course.released_by and len(course.after_release) < ALIKE:
-                course.after_release.append((index, sender))
         if kind not in first:
             first[kind] = index
             if kind == "A-RELEASE-RQ":
                 course.released_by = sender
             if not pdu.complete:
                 course.cut.add(kind)
-        last[kind] = index
-        if sender is not None:
-            last_of[sender] = index, pdu
+        if kind == "P-DATA-TF" and sender is not None:
+            limit = limits[sender]
+            if 0 < limit < pdu.end - pdu.start - PDU_HEADER and len(course.too_long) <= ALIKE:
+                course.too_long.append((index, pdu, limit))
+            if sender == course.released_by and len(course.after_release) <= ALIKE:
+                course.after_release.append((index, sender))
     return course
 
 
@@ -230,9 +227,9 @@ def _abortion(
     who = "the application" if source == 0 else "the upper layer"
     said = "" if source == 0 else f": {meaning}"
     what = f"by {who} of the {by} (source {source}, reason {reason}){said}"
-    yield Said("association-aborted", what, Where(by, course.last.get("A-ABORT")))
+    yield Said("association-aborted", what, Where(by, _last(association, "A-ABORT")))
     awaited = awaited_from(association)
-    waited = _waited(association, course, by)
+    waited = _waited(association, by)
     if awaited is not None and awaited != by and waited is not None and waited >= PATIENCE:
         what = f"the {awaited} said nothing for {seconds(waited)}, then the {by} gave up"
         yield Said("peer-silent", what, Where(awaited))
@@ -276,17 +273,23 @@ def _quiet(association: AssociationLine) -> int | None:
     return end - max(times) if times else None
 
 
-def _waited(association: AssociationLine, course: _Course, by: Side) -> int | None:
-    """How long the other side had said nothing when ``by`` sent its last PDU, in nanoseconds."""
-    last = course.last_of.get(by)
-    if last is None or last[1].time is None:
-        return None
-    times = [
-        one.time
-        for index, one in enumerate(association.pdus)
-        if one.time is not None and index < last[0]
-    ]
-    return last[1].time - max(times) if times else None
+def _waited(association: AssociationLine, by: Side) -> int | None:
+    """How long nothing had been said when ``by`` sent its last PDU, in nanoseconds."""
+    before: int | None = None
+    latest: int | None = None
+    waited: int | None = None
+    for one in association.pdus:
+        if one.time is None:
+            continue
+        before, latest = latest, max(latest or one.time, one.time)
+        if one.sender == by:
+            waited = one.time - before if before is not None else None
+    return waited
+
+
+def _last(association: AssociationLine, kind: str) -> int | None:
+    """The index of the last PDU of that type."""
+    return max((n for n, one in enumerate(association.pdus) if one.type == kind), default=None)
 
 
 def awaited_from(association: AssociationLine) -> Side | None:
@@ -309,7 +312,10 @@ def awaited_from(association: AssociationLine) -> Side | None:
 
 def _sequence(association: AssociationLine, course: _Course) -> Iterator[Said]:
     """PDUs that PS3.8 Table 9-10 allows in no state that the receiver may be in."""
-    for one in unexpected(association.pdus, sides_lacking(association)):
+    lacking = sides_lacking(association)
+    order = tuple([(one.sender, one.type) for one in islice(association.pdus, BRIEF + 1)])
+    known = len(order) <= BRIEF and not lacking and _is_in_order(order)
+    for one in () if known else unexpected(association.pdus, lacking):
         code = "sequence-ignored" if one.ignored else "sequence-unexpected-pdu"
         what = f"{one.type or 'what is no PDU'} is {one}"
         yield Said(code, what, Where(one.sender, one.index))
@@ -320,6 +326,13 @@ def _sequence(association: AssociationLine, course: _Course) -> Iterator[Said]:
     if release is not None and course.released_by == "acceptor":
         what = "the acceptor asks for the release, which is the requestor's to do"
         yield Said("sequence-unexpected-pdu", what, Where("acceptor", release))
+
+
+@lru_cache(maxsize=1024)
+def _is_in_order(order: tuple[tuple[Side | None, str | None], ...]) -> bool:
+    """Whether PDUs may come so; few conversations differ in that."""
+    pdus = [PduLine(sender, kind, 0, 0, None, None, True) for sender, kind in order]
+    return not any(unexpected(pdus))
 
 
 # --- what was agreed on -----------------------------------------------------------------------
@@ -339,6 +352,8 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
     accept = course.first.get("A-ASSOCIATE-AC")
     if accept is None or course.cut & {"A-ASSOCIATE-RQ", "A-ASSOCIATE-AC"}:
         return
+    if _all_agreed(association.presentation_contexts):
+        return
     # what was not proposed, or not answered, may be among missing bytes
     asked = "A-ASSOCIATE-RQ" in course.first and not any(association.missing_bytes.values())
     where = Where("acceptor", accept)
@@ -356,6 +371,12 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
         many = len(results)
         what = f"of {many} presentation context{'s' if many != 1 else ''} none was accepted"
         yield Said("no-context-accepted", what, where)
+
+
+@lru_cache(maxsize=256)
+def _all_agreed(contexts: tuple[tuple[Any, ...], ...]) -> bool:
+    """Whether each was accepted with a transfer syntax that was proposed; most are."""
+    return bool(contexts) and all(one[3] == _ACCEPTED and one[4] in one[2] for one in contexts)
 
 
 def _context(context: tuple[Any, ...], accept: Where) -> Iterator[Said]:
@@ -430,37 +451,39 @@ class _Dialogue:
     """The messages of an association, one after the other, and the requests that are open."""
 
     def __init__(self, association: AssociationLine, course: _Course) -> None:
-        self._contexts = {one[0]: one for one in association.presentation_contexts}
         self._agreed = "A-ASSOCIATE-RQ" in course.first and "A-ASSOCIATE-AC" in course.first
         # what is not there may be among the missing bytes, or before the recording began
-        self._whole = not any(association.missing_bytes.values()) and self._agreed
+        self._whole = self._agreed and not any(association.missing_bytes.values())
         self._released = association.outcome[0] == "released"
-        self._roles = {
-            one["sop_class"]: one for one in association.negotiation["acceptor"].get("roles", ())
-        }
-        self._windows = _windows(association)
+        self._contexts = {one[0]: (one[1], one[3]) for one in association.presentation_contexts}
+        self._negotiated = association.negotiation["acceptor"]
         self._open: dict[tuple[Side, int], MessageLine] = {}
         self._early: dict[tuple[Side, int], MessageLine] = {}  # answers without a request so far
-        self._unannounced = [
-            one
-            for one in association.findings
-            if one.code == "fragment-order" and one.span is not None
-        ]
+        self._strays = [one for one in association.findings if one.code == "fragment-order"]
 
     def next(self, message: MessageLine) -> Iterator[Said]:
         """What the next message shows."""
-        row = command.BY_NAME.get(message.type)
-        yield from self._context(message)
-        if row is None:
-            return
-        yield from self._data_set(message, row.data_set)
-        if message.type == "C-CANCEL-RQ":
-            return
-        if row.command_field & command.RESPONSE:
-            yield from self._response(message)
-            yield from _status(message, self._sop_class(message))
-        else:
-            yield from self._request(message)
+        context = self._contexts.get(message.context_id)
+        kind = _Kind(
+            message.type,
+            message.context_id,
+            message.sop_class,
+            message.status,
+            message.announces,
+            context,
+            self._agreed,
+        )
+        for code, what, path in _shown_alone(kind):
+            quoted = "Error Comment" if path == "Status" else None
+            yield Said(code, what, _of(message, path), quoted)
+        if self._strays and message.announces is False and self._brings_data(message):
+            what = f"{message.type} says that no data set follows, and one does"
+            yield Said("cmd-data-set-flag", what, _of(message, "Command Data Set Type"))
+        if message.type.endswith("-RSP"):
+            if message.responding_to is not None:
+                yield from self._response(message, message.responding_to)
+        elif message.message_id is not None and message.type.endswith("-RQ"):
+            yield from self._request(message, message.message_id)
 
     def rest(self) -> Iterator[Said]:
         """What is left when all messages have been."""
@@ -473,63 +496,23 @@ class _Dialogue:
                 what = f"{message.type} with Message ID {message.message_id} was never answered"
                 yield Said("request-unanswered", what, _of(message))
 
-    # --- contexts and SOP Classes ---------------------------------------------------------------
-
-    def _context(self, message: MessageLine) -> Iterator[Said]:
-        if not self._agreed:
-            return
-        ident = message.context_id
-        context = self._contexts.get(ident)
-        where = _of(message, "Presentation-context-ID")
-        if context is None or context[1] is None:
-            what = f"{message.type} came in presentation context {ident}"
-            yield Said("context-id-not-proposed", what, where)
-        elif context[3] != _ACCEPTED:
-            what = f"{message.type} came in presentation context {ident}, which was not accepted"
-            yield Said("context-id-not-accepted", what, where)
-        elif message.sop_class is not None and not may_stand_in(message.sop_class, context[1]):
-            what = f"{message.type} is for {_uid(message.sop_class)}, its context for "
-            what += _uid(context[1])
-            yield Said("sop-class-mismatch", what, _of(message, _named_sop_class(message)))
-
-    def _sop_class(self, message: MessageLine) -> str | None:
-        context = self._contexts.get(message.context_id)
-        return message.sop_class or (context[1] if context else None)
-
-    def _data_set(self, message: MessageLine, data_set: str) -> Iterator[Said]:
-        """Whether it says rightly that a data set follows."""
-        where = _of(message, "Command Data Set Type")
-        if message.announces and data_set == "absent":
-            what = f"{message.type} announces a data set, and never has one"
-            yield Said("cmd-data-set-flag", what, where)
-        elif message.announces is False and _needs_data_set(message, data_set):
-            what = f"{message.type} says that no data set follows, and needs one"
-            yield Said("cmd-data-set-flag", what, where)
-        elif message.announces is False and self._brings_one(message):
-            what = f"{message.type} says that no data set follows, and one does"
-            yield Said("cmd-data-set-flag", what, where)
-
-    def _brings_one(self, message: MessageLine) -> bool:
+    def _brings_data(self, message: MessageLine) -> bool:
+        """Whether a data set follows at once that belongs to nothing."""
         return any(
             one.sender == message.sender
             and one.span is not None
             and 0 <= one.span.start - message.end <= _HEADERS
-            for one in self._unannounced
+            for one in self._strays
         )
 
-    # --- requests and responses -----------------------------------------------------------------
-
-    def _request(self, message: MessageLine) -> Iterator[Said]:
-        ident = message.message_id
-        asked = self._open.get((_OPPOSITE[message.sender], ident)) if ident is not None else None
-        if asked is not None and asked.type == message.type and message.sender == "acceptor":
-            what = f"a {message.type} with the same Message ID came back in answer"
-            yield Said("response-unexpected", what, _of(message, "Command Field"))
-            return
-        yield from self._service(message)
-        yield from self._role(message)
-        if ident is None:
-            return
+    def _request(self, message: MessageLine, ident: int) -> Iterator[Said]:
+        if message.sender == "acceptor":
+            asked = self._open.get(("requestor", ident))
+            if asked is not None and asked.type == message.type:
+                what = f"a {message.type} with the same Message ID came back in answer"
+                yield Said("response-unexpected", what, _of(message, "Command Field"))
+                return
+            yield from self._role(message)
         key = message.sender, ident
         early = self._early.pop(key, None)
         if early is not None:
@@ -539,38 +522,32 @@ class _Dialogue:
         if key in self._open:
             what = f"{message.type} has Message ID {ident}, as one that is open"
             yield Said("message-id-reused", what, _of(message, "Message ID"))
+        if self._open:
+            yield from self._window(message)
         if len(self._open) < OPEN:
             self._open[key] = message
-        yield from self._window(message)
 
     def _window(self, message: MessageLine) -> Iterator[Said]:
-        most = self._windows[message.sender]
-        open_ = sum(sender == message.sender for sender, _ in self._open) if most else 0
-        if self._whole and open_ > most:
-            what = f"with this {message.type} {open_} requests are open, where {most} may be"
+        """Whether it is one more open request than may be (PS3.7 D.3.3.3)."""
+        most = _window_of(self._negotiated, message.sender)
+        count = 1 + sum(sender == message.sender for sender, _ in self._open)
+        if self._whole and 0 < most < count:
+            what = f"with this {message.type} {count} requests are open, where {most} may be"
             yield Said("operations-window-exceeded", what, _of(message))
 
-    def _service(self, message: MessageLine) -> Iterator[Said]:
-        sop_class = self._sop_class(message)
-        services = services_of(sop_class) if sop_class else None
-        if services is not None and message.type.removesuffix("-RQ") not in services:
-            what = f"{_uid(sop_class)} has {', '.join(services)}, and no "
-            what += message.type.removesuffix("-RQ")
-            yield Said("service-not-in-sop-class", what, _of(message, "Command Field"))
-
     def _role(self, message: MessageLine) -> Iterator[Said]:
-        if message.sender == "requestor" or message.type in _OF_THE_SCP or not self._agreed:
-            return
-        sop_class = self._sop_class(message)
-        role = self._roles.get(sop_class)
-        if not (role and role["scp"]):  # the requestor's role, in which it answers
+        """Whether who accepted the association may ask for this."""
+        context = self._contexts.get(message.context_id)
+        sop_class = message.sop_class or (context[0] if context else None)
+        granted = any(
+            one["scp"] and one["sop_class"] == sop_class  # the role in which the requestor answers
+            for one in self._negotiated.get("roles", ())
+        )
+        if self._agreed and not granted and message.type not in _OF_THE_SCP:
             what = f"the acceptor sent {message.type} for {_uid(sop_class)}"
             yield Said("role-not-negotiated", what, _of(message))
 
-    def _response(self, message: MessageLine) -> Iterator[Said]:
-        ident = message.responding_to
-        if ident is None:
-            return
+    def _response(self, message: MessageLine, ident: int) -> Iterator[Said]:
         key = _OPPOSITE[message.sender], ident
         request = self._open.get(key)
         if request is None:
@@ -588,46 +565,110 @@ class _Dialogue:
             yield Said("response-unexpected", what, _of(message, "Presentation-context-ID"))
 
 
-def _status(message: MessageLine, sop_class: str | None) -> Iterator[Said]:
-    status = message.status
+def _window_of(negotiated: Mapping[str, Any], side: Side) -> int:
+    """How many requests of a side may be open; 0: any number."""
+    window = negotiated.get("async_ops_window")
+    most = window[side == "acceptor"] if isinstance(window, list) else 1
+    return most if isinstance(most, int) else 1
+
+
+# --- one message beside its presentation context ----------------------------------------------
+
+
+class _Kind(NamedTuple):
+    """A message as far as it shows something by itself; many are of one kind."""
+
+    type: str
+    context_id: int
+    named: str | None  # the SOP Class that it names
+    status: int | None
+    announces: bool | None
+    context: tuple[str | None, int | None] | None  # abstract syntax and result
+    agreed: bool  # both A-ASSOCIATE PDUs are there
+
+    @property
+    def sop_class(self) -> str | None:
+        """The SOP Class that it is for."""
+        return self.named or (self.context[0] if self.context else None)
+
+    @property
+    def service(self) -> str:
+        """The DIMSE service that it belongs to."""
+        return self.type.removesuffix("-RQ").removesuffix("-RSP")
+
+
+Alone = tuple[str, str, str]  # (code, what, path of the field)
+
+
+@lru_cache(maxsize=1024)
+def _shown_alone(kind: _Kind) -> tuple[Alone, ...]:
+    row = command.BY_NAME.get(kind.type)
+    found = [*_in_context(kind)]
+    if row is not None:
+        found += _flagged(kind, row.data_set)
+        if kind.type.endswith("-RSP"):
+            found += _status(kind)
+        elif kind.type != "C-CANCEL-RQ":
+            found += _service(kind)
+    return tuple(found)
+
+
+def _in_context(kind: _Kind) -> Iterator[Alone]:
+    if not kind.agreed:
+        return
+    abstract, result = kind.context or (None, None)
+    came = f"{kind.type} came in presentation context {kind.context_id}"
+    if abstract is None:
+        yield "context-id-not-proposed", came, "Presentation-context-ID"
+    elif result != _ACCEPTED:
+        what = f"{came}, which was not accepted"
+        yield "context-id-not-accepted", what, "Presentation-context-ID"
+    elif kind.named is not None and not may_stand_in(kind.named, abstract):
+        what = f"{kind.type} is for {_uid(kind.named)}, its context for {_uid(abstract)}"
+        yield "sop-class-mismatch", what, _named_sop_class(kind.type)
+
+
+def _flagged(kind: _Kind, data_set: str) -> Iterator[Alone]:
+    """Whether it says rightly that a data set follows."""
+    if kind.announces and data_set == "absent":
+        what = f"{kind.type} announces a data set, and never has one"
+        yield "cmd-data-set-flag", what, "Command Data Set Type"
+    pending = kind.status is not None and names.status_class(kind.status) == "Pending"
+    needed = data_set == "present" or (kind.type == "C-FIND-RSP" and pending)
+    if kind.announces is False and needed:
+        what = f"{kind.type} says that no data set follows, and needs one"
+        yield "cmd-data-set-flag", what, "Command Data Set Type"
+
+
+def _service(kind: _Kind) -> Iterator[Alone]:
+    services = services_of(kind.sop_class) if kind.sop_class else None
+    if services is not None and kind.service not in services:
+        what = f"{_uid(kind.sop_class)} has {', '.join(services)}, and no {kind.service}"
+        yield "service-not-in-sop-class", what, "Command Field"
+
+
+def _status(kind: _Kind) -> Iterator[Alone]:
+    status, service = kind.status, kind.service
     if not status:
         return
-    service = message.type.removesuffix("-RSP")
-    kind = names.status_class(status)
-    if kind is not None and not is_listed(status, service, sop_class):
-        what = f"{status:04X}H is no status of a {service}"
-        yield Said("status-not-for-service", what, _of(message, "Status"))
-    if kind in ("Pending", "Cancel"):
+    level = names.status_class(status)
+    if level is not None and not is_listed(status, service, kind.sop_class):
+        yield "status-not-for-service", f"{status:04X}H is no status of a {service}", "Status"
+    if level in ("Pending", "Cancel"):
         return
-    meaning = status_text(status, service, sop_class) or "a status in no range of the standard"
-    code = "dimse-warning" if kind == "Warning" else "dimse-status"
-    what = f"{service} was answered with {status:04X}H, {meaning}"
-    yield Said(code, what, _of(message, "Status"), "Error Comment")
+    meaning = status_text(status, service, kind.sop_class) or "a status in no range of the standard"
+    code = "dimse-warning" if level == "Warning" else "dimse-status"
+    yield code, f"{service} was answered with {status:04X}H, {meaning}", "Status"
 
 
-def _needs_data_set(message: MessageLine, data_set: str) -> bool:
-    if data_set == "present":
-        return True
-    pending = names.status_class(message.status or 0) == "Pending"
-    return message.type == "C-FIND-RSP" and message.status is not None and pending
-
-
-def _windows(association: AssociationLine) -> dict[Side, int]:
-    """How many requests of each side may be open; 0: any number (PS3.7 D.3.3.3)."""
-    window = association.negotiation["acceptor"].get("async_ops_window")
-    if not (isinstance(window, list) and all(isinstance(one, int) for one in window)):
-        return {"requestor": 1, "acceptor": 1}
-    return {"requestor": window[0], "acceptor": window[1]}
+def _named_sop_class(kind: str) -> str:
+    row = command.BY_NAME.get(kind)
+    affected = row is None or 0x0002 in (*row.mandatory, *row.optional)
+    return "Affected SOP Class UID" if affected else "Requested SOP Class UID"
 
 
 def _of(message: MessageLine, path: str | None = None) -> Where:
     return Where(message.sender, message.first, path, (message.start, message.end))
-
-
-def _named_sop_class(message: MessageLine) -> str:
-    row = command.BY_NAME.get(message.type)
-    affected = row is None or 0x0002 in (*row.mandatory, *row.optional)
-    return "Affected SOP Class UID" if affected else "Requested SOP Class UID"
 
 
 def _uid(uid: str | None) -> str:

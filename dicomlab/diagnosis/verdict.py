@@ -112,8 +112,11 @@ def _at(title: str, address: str) -> str:
 
 def _party(title: str | None, end: str) -> Party:
     address, _, port = end.rpartition(":")
-    shown = printable(title) if title else ""
-    return Party(shown or "the application", printable(address.strip("[]")), port)
+    return Party(_shown(title), printable(address.strip("[]")), port)
+
+
+def _shown(title: str | None) -> str:
+    return printable(title) if title else "the application"
 
 
 # --- what is asked for from outside --------------------------------------------------------------
@@ -123,7 +126,7 @@ def of_association(association: AssociationLine) -> Verdict:
     """The verdict on an association, whose findings are all there."""
     case = _Case(association)
     reasons = () if case.went_well else tuple(_reasons(case))
-    return _verdict(case.summary(), reasons, case.parties)
+    return _verdict(case.summary(), reasons, case.parties) if reasons else Verdict(case.summary())
 
 
 def of_connection(connection: Connection) -> Verdict:
@@ -331,9 +334,8 @@ class _Case:
 
     def summary(self) -> str:
         """The outcome in a plain sentence."""
-        said = _asked(self)
-        end = _ENDS[self.ended](self)
-        return f"{self.parties}: {said}{end}."
+        calling, called = _shown(self.line.calling_ae_title), _shown(self.line.called_ae_title)
+        return f"{calling} → {called}: {_asked(self)}{_ENDS[self.ended](self)}."
 
 
 def _asked(case: _Case) -> str:
