@@ -140,6 +140,7 @@ class _Course:
     first: dict[str, int] = field(default_factory=dict)  # type → index of the first of it
     cut: set[str] = field(default_factory=set)  # types of which the first is not whole
     released_by: Side | None = None  # who asked for the release first
+    collision: bool = False  # the other side asked for it as well
     after_release: list[tuple[int, Side]] = field(default_factory=list)  # its P-DATA-TF after that
     too_long: list[tuple[int, PduLine, int]] = field(default_factory=list)
 
@@ -160,6 +161,8 @@ def _course(association: AssociationLine) -> _Course:
                 course.released_by = sender
             if not pdu.complete:
                 course.cut.add(kind)
+        elif kind == "A-RELEASE-RQ" and sender != course.released_by:
+            course.collision = True
         if kind == "P-DATA-TF" and sender is not None:
             limit = limits[sender]
             if 0 < limit < pdu.end - pdu.start - PDU_HEADER and len(course.too_long) <= ALIKE:
@@ -316,14 +319,15 @@ def _sequence(association: AssociationLine, course: _Course) -> Iterator[Said]:
     order = tuple([(one.sender, one.type) for one in islice(association.pdus, BRIEF + 1)])
     known = len(order) <= BRIEF and not lacking and _is_in_order(order)
     for one in () if known else unexpected(association.pdus, lacking):
-        code = "sequence-ignored" if one.ignored else "sequence-unexpected-pdu"
+        over = one.ignored or one.state == "Sta13"  # it may have been on its way
+        code = "sequence-ignored" if over else "sequence-unexpected-pdu"
         what = f"{one.type or 'what is no PDU'} is {one}"
         yield Said(code, what, Where(one.sender, one.index))
     for index, sender in course.after_release:
         what = f"the {sender} sends a P-DATA-TF after its A-RELEASE-RQ"
         yield Said("sequence-unexpected-pdu", what, Where(sender, index))
     release = course.first.get("A-RELEASE-RQ")
-    if release is not None and course.released_by == "acceptor":
+    if release is not None and course.released_by == "acceptor" and not course.collision:
         what = "the acceptor asks for the release, which is the requestor's to do"
         yield Said("sequence-unexpected-pdu", what, Where("acceptor", release))
 

@@ -30,6 +30,7 @@ from dicomlab.spec import names
 from dicomlab.spec.causes import CAUSES
 from dicomlab.spec.statuses import status_text
 
+_TLS_PORT = ":2762"
 _TRANSIENT = 2  # Result of an A-ASSOCIATE-RJ
 RANK: dict[Likelihood, int] = {"certain": 0, "likely": 1, "possible": 2}
 TOLD = 4  # causes of one kind, SOP Classes of one cause, findings of one piece of evidence
@@ -49,7 +50,6 @@ _NOT_DICOM = {
     "not-dicom-http": ("web-server", "web-client"),
     "not-dicom-ssh": ("other-service", "other-client"),
     "not-dicom-other": ("other-service", "other-client"),
-    "pdu-type-unknown": ("other-service", "other-client"),
 }
 # what makes an exchange another one than it seems, although both sides went on
 _SERIOUS = (
@@ -164,6 +164,7 @@ _ATTEMPTS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "connect-timeout": (
         ("firewall-drops", "likely", "machine-off"),
         ("machine-off", "possible", "firewall-drops"),
+        ("acceptor-hangs", "possible", "firewall-drops"),
     ),
 }
 
@@ -229,11 +230,6 @@ class _Case:
         )
 
     @cached_property
-    def types(self) -> Counter[tuple[Side | None, str | None]]:
-        """How many PDUs of each type each side sent."""
-        return Counter((one.sender, one.type) for one in self.line.pdus)
-
-    @cached_property
     def asked(self) -> bool:
         """Whether anything was asked for."""
         return any(True for _ in self.line.messages)
@@ -244,7 +240,10 @@ class _Case:
 
     @cached_property
     def accepted(self) -> bool:
-        return bool(self.types["acceptor", "A-ASSOCIATE-AC"])
+        """Whether the association was accepted, before it was aborted if it was."""
+        opening = ("A-ASSOCIATE-AC", "A-ABORT")
+        first = next((one.type for one in self.line.pdus if one.type in opening), None)
+        return first == "A-ASSOCIATE-AC"
 
     @cached_property
     def refused(self) -> list[tuple[Any, ...]]:
@@ -280,14 +279,16 @@ class _Case:
             and one.severity == "error"
             and one.code not in _OUTCOMES
             and not one.code.startswith("not-dicom")
-            and not (one.code in _CUT and self.cut_off == by)
+            and not (one.code in _CUT and by in (self.cut_off, self.by))
         ]
 
     @cached_property
     def cut_off(self) -> Side | None:
-        """Whom the other side did not let finish: it closed, and had not waited."""
+        """Whom the other side did not let finish: it closed and had not waited, or reset."""
         first = self.line.endings[0] if self.line.endings else None
-        return _OPPOSITE[first.sender] if first and self.quiet < PATIENCE else None
+        if first is None or (self.quiet >= PATIENCE and first.kind == "FIN"):
+            return None
+        return _OPPOSITE[first.sender]
 
     @cached_property
     def quiet(self) -> int:
@@ -423,6 +424,7 @@ _HARMLESS = frozenset(
 
 def _reasons(case: _Case) -> Iterator[_Reason]:
     yield from _foreign(case)
+    yield from _not_skipped(case)
     if case.found("no-context-accepted") or (case.ended == "released" and not case.asked):
         yield from _nothing_in_common(case)
     yield from _ENDED[case.ended](case)
@@ -439,11 +441,24 @@ def _foreign(case: _Case) -> Iterator[_Reason]:
                 continue
             if one.code == "not-dicom-tls":
                 code = "tls-at-requestor-only" if other else "tls-at-acceptor-only"
-                yield _Reason(code, "certain", (f"the {side} sent a TLS record: {one.what}",))
+                yield _Reason(code, "certain", (f"of the {side}: {one.what}",))
             elif one.code in _NOT_DICOM and not case.accepted:
                 yield _Reason(
-                    _NOT_DICOM[one.code][other], "certain", (f"the {side} sent {one.what}",)
+                    _NOT_DICOM[one.code][other], "certain", (f"of the {side}: {one.what}",)
                 )
+
+
+def _not_skipped(case: _Case) -> Iterator[_Reason]:
+    """A side ends it where it has met an item that it does not know, and should have skipped."""
+    side = case.by
+    asked = case.asked if side == "requestor" else case.accepted
+    if case.ended not in ("aborted", "closed-without-release", "unanswered") or not side or asked:
+        return
+    found = case.found("item-unknown", by=_OPPOSITE[side])
+    if found and not case.broken(_OPPOSITE[side]):
+        evidence = tuple(f"{one.code}: {one.what}" for one in found[:TOLD])
+        after = f"the {side} ended it at once after that"
+        yield _Reason("item-not-skipped", "likely", (*evidence, after), places={"side": side})
 
 
 def _broken(case: _Case, side: Side, likelihood: Likelihood = "likely") -> Iterator[_Reason]:
@@ -612,12 +627,15 @@ def _aborted_by_requestor(case: _Case) -> Iterator[_Reason]:
         silent = f"the A-RELEASE-RQ got no answer, then {said}"
         yield _Reason("release-unanswered", "certain", (silent,), places={"side": "acceptor"})
         return
-    if case.awaited == "acceptor" and case.quiet >= PATIENCE:
+    waited = case.awaited == "acceptor" or case.late() is not None
+    if waited and case.quiet >= PATIENCE:
         yield from _silence(case, f"{said}, after {seconds(case.quiet)} without an answer")
     elif case.found("user-identity-unanswered"):
         yield _Reason("user-identity-unanswered", "likely", (said,))
     elif not (
-        case.found("no-context-accepted") or case.broken("acceptor") or case.foreign("acceptor")
+        case.found("no-context-accepted", "item-unknown")
+        or case.broken("acceptor")
+        or case.foreign("acceptor")
     ):
         yield _Reason("user-aborted", "likely", (f"{said}, of its own accord",), places=places)
 
@@ -668,19 +686,29 @@ def _unanswered(case: _Case) -> Iterator[_Reason]:
     if case.foreign("acceptor"):
         return  # that says it all
     yield from _broken(case, "requestor")
+    yield from _broken(case, "acceptor")
     if case.by == "acceptor":
         how = "reset" if case.reset else "closed"
         said = f"the acceptor {how} the connection in answer to the A-ASSOCIATE-RQ"
-        same = ("no byte tells these apart: the acceptor said nothing",)
-        yield _Reason("caller-not-allowed", "likely", (said,), same)
-        yield _Reason("tls-at-acceptor-only", "possible", (said,), same)
-        yield _Reason("acceptor-crashed", "possible", (said,), same)
+        tls = case.line.acceptor.endswith(_TLS_PORT)
+        yield from _closed_at_once(said, tls=tls)
         if case.reset:
             yield from _cut(case)
     elif case.by == "requestor":
         said = f"the requestor closed after {seconds(case.quiet)} without an answer"
         yield from _silence(case, said)
-    yield from _broken(case, "acceptor")
+
+
+def _closed_at_once(said: str, *, tls: bool = False) -> Iterator[_Reason]:
+    """The acceptor closed, and said nothing."""
+    same = ("no byte tells these apart: the acceptor said nothing",)
+    if tls:
+        registered = f"{said}; port 2762 is that of DICOM over TLS"
+        yield _Reason("tls-at-acceptor-only", "likely", (registered,), same)
+    yield _Reason("caller-not-allowed", "likely", (said,), same)
+    yield _Reason("tls-at-acceptor-only", "possible", (said,), same)
+    yield _Reason("other-service", "possible", (said,), same)
+    yield _Reason("acceptor-crashed", "possible", (said,), same)
 
 
 def _closed(case: _Case) -> Iterator[_Reason]:
@@ -691,7 +719,9 @@ def _closed(case: _Case) -> Iterator[_Reason]:
     if case.found("no-context-accepted"):
         return
     yield from _too_small(case)
-    yield from _broken(case, other)
+    for one in (other, side):
+        yield from _broken(case, one)
+    broken = case.broken(other) or case.found("item-unknown", by=other)
     if case.found("release-unanswered"):
         after = f"{said} after the A-RELEASE-RQ"
         yield _Reason("release-unanswered", "certain", (after,), places={"side": "acceptor"})
@@ -707,7 +737,7 @@ def _closed(case: _Case) -> Iterator[_Reason]:
         yield _Reason("connection-lost", "likely", (middle,), places={"side": side})
         if case.reset:
             yield from _cut(case)
-    else:
+    elif not broken:
         yield _Reason(
             "no-release", "certain", (f"{said}; nothing was open",), places={"side": side}
         )
@@ -782,9 +812,13 @@ def _statuses(case: _Case) -> Iterator[_Reason]:
             "side": sender,
         }
         evidence = f"{many} answered with {status:04X}H, {meaning}"
+        if service == "C-MOVE" and status >> 12 == 0xC and destination:
+            some = f"{evidence}; some, Orthanc for one, say so of a destination they do not know"
+            yield _Reason("move-destination-unknown", "likely", (some,), places=places)
         comments = {one.what for one in case.found("dimse-status") if f"{status:04X}H" in one.what}
         said = sorted(one for one in comments if SAYS in one)[:TOLD]
-        yield _Reason(code, "certain", (evidence, *said), places=places)
+        likelihood: Likelihood = "likely" if code == "request-refused" else "certain"
+        yield _Reason(code, likelihood, (evidence, *said), places=places)
 
 
 def _status_cause(status: int, service: str) -> str:
@@ -834,15 +868,18 @@ def _no_answer_alone(_: Connection) -> _Alone:
 
 
 def _no_data_alone(connection: Connection) -> _Alone:
-    if not any(one.code == "peer-silent" for one in connection.findings):
-        return "a connection over which no byte was sent.", []
-    found = next(one for one in connection.findings if one.code == "peer-silent")
-    reason = _Reason("caller-hung-up", "likely", (found.what,))
-    return "a connection over which no byte was sent.", [reason]
+    reasons = []
+    for one in connection.findings:
+        if one.code == "peer-silent":
+            reasons.append(_Reason("caller-hung-up", "likely", (one.what,)))
+        if one.code == "peer-closed":
+            reasons += _closed_at_once(one.what)
+    return "a connection over which no byte was sent.", reasons
 
 
 def _tls_alone(connection: Connection) -> _Alone:
-    sides = {one.sender for one in connection.findings if one.code == "not-dicom-tls"}
+    tls = ("not-dicom-tls", "connection-encrypted")
+    sides = {one.sender for one in connection.findings if one.code in tls}
     if sides == {"requestor"}:
         answer = connection.bytes["acceptor"]
         said = ("the requestor opened with a TLS record",)
@@ -852,6 +889,12 @@ def _tls_alone(connection: Connection) -> _Alone:
     if sides == {"acceptor"}:
         reason = _Reason("tls-at-acceptor-only", "certain", ("the acceptor answered with TLS",))
         return "the acceptor speaks TLS, and the requestor does not.", [reason]
+    alerts = [one for one in connection.findings if "alert" in one.what]
+    if alerts:
+        reason = _Reason(
+            "tls-handshake", "certain", (f"of the {alerts[0].sender}: {alerts[0].what}",)
+        )
+        return "both sides speak TLS, and do not come to terms.", [reason]
     return "TLS: whether there is DICOM inside, the recording cannot show.", []
 
 
@@ -860,7 +903,7 @@ def _not_dicom_alone(connection: Connection) -> _Alone:
     for one in connection.findings:
         if one.code in _NOT_DICOM:
             code = _NOT_DICOM[one.code][one.sender == "requestor"]
-            reasons.append(_Reason(code, "certain", (f"the {one.sender} sent {one.what}",)))
+            reasons.append(_Reason(code, "certain", (f"of the {one.sender}: {one.what}",)))
     return "what was said is not DICOM.", reasons[:1]
 
 

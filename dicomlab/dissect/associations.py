@@ -450,9 +450,11 @@ class _Conversation:
             what = f"no data is seen between {self.requestor} and {acceptor}"
             yield finding("connection-unused", what)
         else:
-            for side, reader in zip(self.sides, self.talk.readers, strict=True):
-                for code, what, span in _foreign(reader.beginning):
-                    yield finding(code, what, span, sender=side)
+            found = [list(_foreign(reader.beginning)) for reader in self.talk.readers]
+            both = all(any(one[0] == "not-dicom-tls" for one in each) for each in found)
+            for side, each in zip(self.sides, found, strict=True):
+                for code, what, span in each:
+                    yield finding("connection-encrypted" if both else code, what, span, sender=side)
 
     def _kind(self) -> Kind:
         requestor, acceptor = (self.connection.directions[n] for n in self.index.values())

@@ -17,7 +17,7 @@ from dicomlab.dissect.certainty import (
     pdus_inside,
     stated_size,
 )
-from dicomlab.dissect.talk import DATA, Talk
+from dicomlab.dissect.talk import AC, DATA, RQ, Talk
 from dicomlab.dissect.tcp import Seen
 from dicomlab.dissect.whole import Packets, also, may_be_whole_soon, only, whole_pdus
 from dicomlab.model import Finding, Layout, Pdu, Span
@@ -29,6 +29,7 @@ from dicomlab.spec.pdu import PDUS
 
 UNREADABLE_LIMIT = 1 << 14  # bytes kept of a run that is no PDU
 BEGINNING = 512  # bytes that tell one protocol from another
+OPENING = (RQ, AC)  # what their beginning says counts, if more of them is not there
 PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
 PIECES = 1 + 4 * PDVS  # the header, and two of each PDV
 REST = 1 << 16  # bytes kept behind a PDV that does not fit into its PDU
@@ -498,7 +499,8 @@ class PduReader:
         """A PDU that only its tree explains."""
         self._talk.certain = self._talk.certain or is_certain(pdu)
         code = _CODES.get(pdu.type or "", 0)
-        self._talk.understand(code, self._side, as_part(pdu.root), index)
+        if pdu.complete or code in OPENING:  # half a release releases nobody
+            self._talk.understand(code, self._side, as_part(pdu.root), index)
         self._talk.show(self._side, pdu.findings, (self._first, self._last))
 
     def _add_row(self, code: int, start: int, stop: int, stated: int, complete: bool) -> int:

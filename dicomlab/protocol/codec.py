@@ -16,6 +16,7 @@ from typing import Any, SupportsBytes
 from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
 from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
 from dicomlab.protocol.leaves import Bytes, alike, blame, finding
+from dicomlab.spec import names
 from dicomlab.spec.kinds import BYTES
 from dicomlab.spec.pdu import (
     ITEM_LAYOUTS,
@@ -385,7 +386,7 @@ def _foreign(source: Bytes, at: int) -> Field:
     for code, beginnings in _PROTOCOLS:
         if data.startswith(beginnings, at):
             line = data[at : at + 60].splitlines()[0].decode("latin-1")
-            what = "a TLS record" if code == "not-dicom-tls" else f"'{printable(line)}'"
+            what = _tls(data[at : at + 7]) if code == "not-dicom-tls" else f"'{printable(line)}'"
             return source.opaque(
                 "Foreign bytes", at, end, finding(code, f"{what} stands here", span)
             )
@@ -400,3 +401,11 @@ def _foreign(source: Bytes, at: int) -> Field:
     what = f"{data[at]:02X}H is no PDU type; the bytes begin with '{shown}'"
     code = "stream-misaligned" if span.start else "not-dicom-other"
     return source.opaque("Foreign bytes", at, end, finding(code, what, span))
+
+
+def _tls(record: bytes) -> str:
+    """What a TLS record is; of an alert that is not encrypted, which (RFC 8446 6)."""
+    if record[:1] != b"\x15":
+        return "a TLS record"
+    name = names.TLS_ALERTS.get(record[6], f"{record[6]}") if len(record) == 7 else ""
+    return f"a TLS alert ({name})" if name else "a TLS alert"

@@ -335,12 +335,6 @@ CAUSES: dict[str, CauseRow] = {
         "find out what its application waits for: disk, database, a full queue",
         _PEER_LOG,
     ),
-    "requestor-silent": CauseRow(
-        "the requestor does not go on",
-        "whoever runs {requestor}",
-        "find out what its application waits for",
-        "the log of {requestor} at that second says it",
-    ),
     "application-failed": CauseRow(
         "the application at {sender} failed while it worked on the request",
         "whoever runs {sender}",
@@ -374,6 +368,13 @@ CAUSES: dict[str, CauseRow] = {
     ),
     "answer-missing": CauseRow(
         "{what} was never answered", _PEER, "look into its log for the request", _PEER_LOG
+    ),
+    "item-not-skipped": CauseRow(
+        "{sender} does not skip an item that it does not know",
+        "the maker of the software of {sender}",
+        "skip items of unknown type by their length (PS3.8 9.3.1); until then whoever configured "
+        "{other} switches the optional item off",
+        "it works without the item",
     ),
     "wrong-answer": CauseRow(
         "the answer is not one to the request",

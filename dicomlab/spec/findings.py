@@ -418,6 +418,10 @@ FINDINGS: dict[str, FindingRow] = {
     "capture-ends-early": FindingRow(
         "info", "The recording stopped before the association ended.",
         "Whoever records stops after the connection is closed.", "PS3.8 9.1"),
+    "connection-encrypted": FindingRow(
+        "info", "Both sides speak TLS: what they say inside, a capture cannot show.",
+        "Nobody has to change anything; to see it, record at an end, by a relay without TLS.",
+        "PS3.15 B.12"),
     "connection-unused": FindingRow(
         "info", "A TCP connection was made, and the capture shows not one byte over it: a port scan, "
         "a monitoring probe, a caller that gave up, or a capture that ends here.", "Nobody has to change anything.",

@@ -91,6 +91,21 @@ ABORT_REASONS = {
     (2, 6): "invalid-PDU-parameter-value",
 }
 
+# RFC 8446 6: those that tell why a handshake failed
+TLS_ALERTS = {
+    40: "handshake_failure",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    48: "unknown_ca",
+    49: "access_denied",
+    70: "protocol_version",
+    71: "insufficient_security",
+    116: "certificate_required",
+}
+
 # PS3.8 Table 9-18
 CONTEXT_RESULTS = {
     0: "acceptance",
