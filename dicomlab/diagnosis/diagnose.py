@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar, overload
 
+from dicomlab.diagnosis.elsewhere import NOBODY, Elsewhere, Titles, elsewhere
 from dicomlab.diagnosis.lint import lint, lint_connection
 from dicomlab.diagnosis.verdict import of_association, of_connection
 from dicomlab.model import (
@@ -26,37 +28,20 @@ def diagnosed(capture: Capture) -> Capture:
     """The same capture, each association and connection with all its findings and its verdict."""
     return replace(
         capture,
-        associations=_Associations(capture.associations, diagnose),
-        connections=_Each(capture.connections, diagnose_connection),
+        associations=_Associations(capture.associations),
+        connections=_Connections(capture.connections),
     )
 
 
-def diagnose(association: Association) -> Association:
-    """The association with all its findings and its verdict."""
-    line = _line(association_line(association), association.pdus.__getitem__)
-    return replace(association, findings=line.findings, verdict=line.verdict)
+class _Each(Sequence[T], ABC, Generic[T]):
+    """Values of which each is explained when somebody looks."""
 
+    def __init__(self, values: Sequence[T]) -> None:
+        self.values = values
 
-def diagnose_connection(connection: Connection) -> Connection:
-    """The connection with all its findings and its verdict."""
-    findings = (*connection.findings, *lint_connection(connection))
-    found = replace(connection, findings=findings)
-    return replace(found, verdict=of_connection(found))
-
-
-def _line(line: AssociationLine, look: Callable[[int], Pdu]) -> AssociationLine:
-    found = lint(line, look)
-    if found:
-        line = line._replace(findings=(*line.findings, *found))
-    return line._replace(verdict=of_association(line))
-
-
-@dataclass(frozen=True, eq=False)
-class _Each(Sequence[T], Generic[T]):
-    """Values of which each is changed when somebody looks."""
-
-    values: Sequence[T]
-    change: Callable[[T], T]
+    @abstractmethod
+    def explained(self, value: T) -> T:
+        """The value with all that there is to say of it."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -67,11 +52,11 @@ class _Each(Sequence[T], Generic[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         if isinstance(index, slice):
-            return tuple(map(self.change, self.values[index]))
-        return self.change(self.values[index])
+            return tuple(map(self.explained, self.values[index]))
+        return self.explained(self.values[index])
 
     def __iter__(self) -> Iterator[T]:
-        return map(self.change, self.values)
+        return map(self.explained, self.values)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -87,13 +72,40 @@ class _Each(Sequence[T], Generic[T]):
         return f"[{shown}{', …' if len(self) > 3 else ''}]"
 
 
+class _Connections(_Each[Connection]):
+    """Connections without an association."""
+
+    def explained(self, value: Connection) -> Connection:
+        findings = (*value.findings, *lint_connection(value))
+        found = replace(value, findings=findings)
+        return replace(found, verdict=of_connection(found))
+
+
 class _Associations(_Each[Association]):
-    """The same of associations, which have lines too."""
+    """Associations, which have lines too."""
+
+    def explained(self, value: Association) -> Association:
+        line = self._line(association_line(value), value.pdus.__getitem__)
+        return replace(value, findings=line.findings, verdict=line.verdict)
 
     def lines(self) -> Iterator[AssociationLine]:
         """The same without the cost of their PDUs and messages."""
         for index, line in enumerate(association_lines(self.values)):
-            yield _line(line, _Looked(self.values, index))
+            yield self._line(line, _Looked(self.values, index))
+
+    def _line(self, line: AssociationLine, look: Callable[[int], Pdu]) -> AssociationLine:
+        found = lint(line, look)
+        if found:
+            line = line._replace(findings=(*line.findings, *found))
+        return line._replace(verdict=of_association(line, self._titles_at))
+
+    def _titles_at(self, acceptor: str) -> Titles:
+        """With which AE titles others were accepted there."""
+        return self._elsewhere.get(acceptor, NOBODY)
+
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        return elsewhere(association_lines(self.values))
 
 
 @dataclass

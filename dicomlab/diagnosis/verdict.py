@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from dicomlab.diagnosis.elsewhere import NOBODY, Titles
 from dicomlab.diagnosis.lint import PATIENCE, SAYS, awaited_from, seconds
 from dicomlab.model import (
     AssociationLine,
@@ -122,9 +123,14 @@ def _shown(title: str | None) -> str:
 # --- what is asked for from outside --------------------------------------------------------------
 
 
-def of_association(association: AssociationLine) -> Verdict:
-    """The verdict on an association, whose findings are all there."""
-    case = _Case(association)
+def of_association(
+    association: AssociationLine, titles_at: Callable[[str], Titles] = lambda _: NOBODY
+) -> Verdict:
+    """The verdict on an association, whose findings are all there.
+
+    ``titles_at`` tells with which AE titles others were accepted at an acceptor.
+    """
+    case = _Case(association, titles_at)
     reasons = () if case.went_well else tuple(_reasons(case))
     return _verdict(case.summary(), reasons, case.parties) if reasons else Verdict(case.summary())
 
@@ -205,8 +211,9 @@ def _alike(codes: Iterable[str]) -> tuple[str, ...]:
 class _Case:
     """An association, and what is asked about it more than once."""
 
-    def __init__(self, association: AssociationLine) -> None:
+    def __init__(self, association: AssociationLine, titles_at: Callable[[str], Titles]) -> None:
         self.line = association
+        self._titles_at = titles_at
         self.ended, self.by, self.result, self.source, self.reason = association.outcome
         self.findings = association.findings
 
@@ -247,11 +254,18 @@ class _Case:
 
     @cached_property
     def refused(self) -> list[tuple[Any, ...]]:
-        """The presentation contexts that were not accepted, if any were answered."""
-        contexts = self.line.presentation_contexts
-        if all(one[3] is None for one in contexts) and not self.accepted:
-            return []
-        return [one for one in contexts if one[3] != _ACCEPTED and (one[2] or one[1])]
+        """The presentation contexts that were refused, or not answered where others were."""
+        unanswered = bool(self.found("context-unanswered"))
+        return [
+            one
+            for one in self.line.presentation_contexts
+            if one[3] != _ACCEPTED and (one[3] is not None or unanswered) and (one[2] or one[1])
+        ]
+
+    @cached_property
+    def titles(self) -> Titles:
+        """With which AE titles others were accepted at this acceptor."""
+        return self._titles_at(self.line.acceptor)
 
     @cached_property
     def awaited(self) -> Side | None:
@@ -425,7 +439,8 @@ _HARMLESS = frozenset(
 def _reasons(case: _Case) -> Iterator[_Reason]:
     yield from _foreign(case)
     yield from _not_skipped(case)
-    if case.found("no-context-accepted") or (case.ended == "released" and not case.asked):
+    unused = case.accepted and case.refused and not case.asked and case.by != "acceptor"
+    if unused or case.found("no-context-accepted"):
         yield from _nothing_in_common(case)
     yield from _ENDED[case.ended](case)
     yield from _statuses(case)
@@ -484,15 +499,9 @@ def _rejected(case: _Case) -> Iterator[_Reason]:
     odd = tuple(f"{one.code}: {one.what}" for one in case.found(*_ODD_TITLES, by="requestor"))
     key = case.source, case.reason
     if key == (1, 3):
-        same = "it looks the same if the title is misspelled at either end"
-        yield _Reason("calling-ae-title-unknown", "likely", (said,), (same,))
-        yield _Reason("calling-ae-title-wrong", "possible", (said, *odd), (same,))
+        yield from _caller_unknown(case, said, odd)
     elif key == (1, 7):
-        some = (
-            "some acceptors, DCMTK's dcmqrscp for one, say this of a caller that they do not know"
-        )
-        yield _Reason("called-ae-title-wrong", "likely", (said, *odd), (some,))
-        yield _Reason("calling-ae-title-unknown", "possible", (some,), (said,))
+        yield from _called_unknown(case, said, odd)
     elif key == (1, 2):
         right = case.line.application_context == names.APPLICATION_CONTEXT
         named = f"the request names {printable(str(case.line.application_context))}"
@@ -519,6 +528,34 @@ def _rejected(case: _Case) -> Iterator[_Reason]:
 
 
 _ODD_TITLES = ("ae-empty", "ae-invalid-char", "ae-nul-padded", "ae-leading-space")
+
+
+def _caller_unknown(case: _Case, said: str, odd: tuple[str, ...]) -> Iterator[_Reason]:
+    """The calling AE title is not known: registered at neither end, or not in the same way."""
+    same = "it looks the same if the title is misspelled at either end"
+    here = case.line.requestor.rpartition(":")[0]
+    other = case.titles.by_address.get(here)
+    known = other is not None and other != case.line.calling_ae_title
+    accepted = (f"{printable(other or '')} was accepted there from {here}",) if known else ()
+    yield _Reason("calling-ae-title-unknown", "likely", (said,), (same, *accepted))
+    likelihood: Likelihood = "likely" if known else "possible"
+    yield _Reason("calling-ae-title-wrong", likelihood, (said, *accepted, *odd), (same,))
+
+
+def _called_unknown(case: _Case, said: str, odd: tuple[str, ...]) -> Iterator[_Reason]:
+    """The called AE title is not known; or the caller is not, and the acceptor blames the other."""
+    some = "some, DCMTK's dcmqrscp for one, say this of a caller that they do not know"
+    called = case.line.called_ae_title or ""
+    known = case.titles.called.get(called)
+    others = [printable(one) for one in case.titles.called if one != called][:TOLD]
+    if known is not None:
+        served = f"{printable(called)} is served there: it accepted {printable(known)}"
+        yield _Reason("calling-ae-title-unknown", "likely", (served, some), (said,))
+        yield _Reason("called-ae-title-wrong", "possible", (said, *odd), (served,))
+    else:
+        accepted = (f"accepted there was who called {', '.join(others)}",) if others else ()
+        yield _Reason("called-ae-title-wrong", "likely", (said, *accepted, *odd), (some,))
+        yield _Reason("calling-ae-title-unknown", "possible", (some,), (said, *accepted))
 
 
 def _identity_refused(case: _Case, said: str) -> Iterator[_Reason]:
@@ -637,7 +674,9 @@ def _aborted_by_requestor(case: _Case) -> Iterator[_Reason]:
         or case.broken("acceptor")
         or case.foreign("acceptor")
     ):
-        yield _Reason("user-aborted", "likely", (f"{said}, of its own accord",), places=places)
+        likelihood: Likelihood = "possible" if case.refused else "likely"
+        accord = f"{said}, of its own accord"
+        yield _Reason("user-aborted", likelihood, (accord,), places=places)
 
 
 def _silence(case: _Case, said: str) -> Iterator[_Reason]:

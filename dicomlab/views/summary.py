@@ -1,8 +1,8 @@
 """What an association came to: asked, answered, failed. One walk over its messages, no PDU is made.
 
 An association failed if it was rejected, aborted, never answered or closed without a release, if
-none of its presentation contexts was accepted, if a response has a status of the class Failure, or
-if there is a finding of severity error.
+none of its presentation contexts was accepted, if a response has a status of the class Failure, if
+there is a finding of severity error, or if the verdict names a cause.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def summary(association: Association) -> Summary:
         association.outcome.ended in FAILED_ENDS
         or fruitless
         or bool(walk.failures)
+        or (association.verdict is not None and association.verdict.failed)
         or (gravest is not None and gravest.severity == "error")
     )
     return Summary(

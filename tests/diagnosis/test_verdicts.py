@@ -230,6 +230,17 @@ def test_what_cannot_be_told_apart_says_so() -> None:
         assert all("no byte tells these apart" in one.against[0] for one in told)
 
 
+def test_other_associations_of_a_capture_are_evidence(root: Path) -> None:
+    capture = dl.dissect(root / "captures" / "same-reason-two-causes.pcapng")
+    unknown, misspelled, _ = (one.verdict for one in capture.associations)
+    assert unknown is not None
+    assert misspelled is not None
+    assert unknown.causes[0].code == "calling-ae-title-unknown"
+    assert unknown.causes[0].evidence[0] == "ARCHIVE is served there: it accepted US3"
+    assert misspelled.causes[0].code == "called-ae-title-wrong"
+    assert "accepted there was who called ARCHIVE" in misspelled.causes[0].evidence
+
+
 def test_port_2762_speaks_for_tls() -> None:
     first = verdict(ASKS, answers(b""), port=2762).causes[0]
     assert first.code == "tls-at-acceptor-only"
