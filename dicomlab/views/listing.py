@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from dicomlab.model import Association, Capture, Connection, Severity, printable
 from dicomlab.views import summary, theme
-from dicomlab.views.reasons import advice
+from dicomlab.views.reasons import advice, title
 from dicomlab.views.sequence import End, end_of
 from dicomlab.views.summary import WORSE, Summary
 from dicomlab.views.theme import Tone
@@ -310,7 +310,7 @@ def entry(association: Association, found: Summary) -> Entry:
         done=done,
         ended=ended,
         tone=_tone(association, found),
-        why=tuple(summary.reasons(association, found)),
+        why=tuple(summary.reasons(association, found)) or title(association.verdict),
         advice=advice(association.verdict) if found.failed else (),
         slowest=found.slowest,
         pdus=len(association.pdus),

@@ -39,6 +39,11 @@ def _safe(cause: Cause) -> Cause:
     )
 
 
+def title(verdict: Verdict | None) -> tuple[str, ...]:
+    """The likeliest cause in a few words, if there is one."""
+    return tuple(f"{_sentence(one.title)}." for one in reasons_of(verdict).causes[:1])
+
+
 def advice(verdict: Verdict | None) -> tuple[str, ...]:
     """Who changes what, a line a cause, of the likeliest ones."""
     causes = reasons_of(verdict).causes[:ADVISED]
