@@ -155,6 +155,51 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ("release-collision", "DCMTK echoscu"): "release-unanswered",  # it aborts
     ("release-collision", "pynetdicom"): "release-unanswered",
 }
+# the failure catalogue of the reference: how a C-ECHO can fail → causes that a verdict names for it
+CATALOGUE: dict[str, tuple[str, ...]] = {
+    "EF01": ("name-wrong",),
+    "EF02": ("no-route",),
+    "EF03": ("firewall-at-caller", "no-route"),
+    "EF04": ("nothing-listens", "port-wrong", "firewall-resets"),
+    "EF05": ("firewall-drops", "machine-off"),
+    "EF06": ("caller-not-allowed", "tls-at-acceptor-only", "other-service", "acceptor-crashed"),
+    "EF07": ("caller-not-allowed", "tls-at-acceptor-only", "acceptor-crashed", "firewall-cut"),
+    "EF08": ("acceptor-hangs", "other-service", "tls-at-acceptor-only", "broken-pdu"),
+    "EF09": ("large-packets-lost",),
+    "EF10": ("connection-lost", "firewall-cut"),
+    "EF11": ("web-server",),
+    "EF12": ("tls-at-acceptor-only",),
+    "EF13": ("tls-at-requestor-only",),
+    "EF14": ("tls-handshake",),
+    "EF15": ("other-service",),
+    "EF16": (
+        "calling-ae-title-unknown", "called-ae-title-wrong", "caller-refused",
+        "application-context-wrong", "user-identity-wanted", "user-identity-refused",
+        "protocol-version-wrong", "congestion", "association-limit", "undefined-rejection",
+    ),
+    "EF17": ("refused-by-abort", "request-not-understood", "item-not-skipped"),
+    "EF18": (
+        "sop-class-not-offered", "sop-class-not-allowed", "transfer-syntax-not-common",
+        "implicit-vr-refused", "context-refused",
+    ),
+    "EF19": ("context-unanswered", "broken-pdu"),
+    "EF20": ("broken-pdu",),
+    "EF21": ("broken-pdu",),
+    "EF22": ("max-length-too-small",),
+    "EF23": ("broken-pdu",),
+    "EF24": ("service-not-supported", "duplicate-message-id", "request-refused"),
+    "EF25": ("acceptor-silent", "answer-too-late"),
+    "EF26": ("application-failed", "idle-time-out"),
+    "EF27": ("connection-lost", "firewall-cut"),
+    "EF28": ("broken-pdu",),
+    "EF29": ("wrong-answer",),
+    "EF30": ("broken-pdu",),
+    "EF31": ("broken-pdu", "wrong-answer"),
+    "EF32": (),  # a success is no failure: the echo itself says what it proves
+    "EF33": ("release-unanswered",),
+    "EF34": ("release-unanswered",),
+    "EF35": (),  # a collision that both sides answer is in order
+}  # fmt: skip
 UNSEEN = ("random",)  # one of the others
 
 

@@ -34,6 +34,7 @@ from dicomlab.spec.statuses import status_text
 _TLS_PORT = ":2762"
 _TRANSIENT = 2  # Result of an A-ASSOCIATE-RJ
 RANK: dict[Likelihood, int] = {"certain": 0, "likely": 1, "possible": 2}
+STUBBORN = 3  # segments that were sent again, of one side
 TOLD = 4  # causes of one kind, SOP Classes of one cause, findings of one piece of evidence
 _OPPOSITE: dict[Side, Side] = {"requestor": "acceptor", "acceptor": "requestor"}
 _ACCEPTED, _USER_REJECTION, _NO_REASON, _NO_ABSTRACT, _NO_TRANSFER = range(5)  # PS3.8 Table 9-18
@@ -445,6 +446,7 @@ def _reasons(case: _Case) -> Iterator[_Reason]:
     yield from _ENDED[case.ended](case)
     yield from _statuses(case)
     yield from _roles(case)
+    yield from _stuck(case)
 
 
 def _foreign(case: _Case) -> Iterator[_Reason]:
@@ -876,6 +878,16 @@ def _status_cause(status: int, service: str) -> str:
         0x0124: "not-authorized",
         0x0210: "duplicate-message-id",
     }.get(status, "request-refused")
+
+
+def _stuck(case: _Case) -> Iterator[_Reason]:
+    """Small PDUs pass, and the segments of a large one were sent again and again."""
+    for side in _OPPOSITE:
+        again = case.line.retransmitted_segments[side]
+        unfinished = case.found(*_CUT, by=side) or case.awaited == _OPPOSITE[side]
+        if again >= STUBBORN and unfinished and case.ended != "released":
+            evidence = f"{again:,} segments of the {side} were sent again"
+            yield _Reason("large-packets-lost", "possible", (evidence,), places={"side": side})
 
 
 def _roles(case: _Case) -> Iterator[_Reason]:

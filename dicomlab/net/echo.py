@@ -34,6 +34,7 @@ Layer = Literal["name", "ip", "tcp", "tls", "upper layer", "context", "dimse", "
 _CONTEXT_ID = 1
 _ANSWER = ("Presentation-context-ID", "Result/Reason")
 _MESSAGE_ID = 1
+_PROVES = "These two AE titles can talk; that says nothing about storage or queries."
 _MOST_PDUS = 128  # that a C-ECHO-RSP may come in: two bytes in each would be enough
 _BELOW_TCP: Mapping[str, Layer] = {
     "name-unresolved": "name",
@@ -77,6 +78,10 @@ class EchoResult:
         if self.timings:
             steps = (f"{name} {1000 * took:.1f} ms" for name, took in self.timings.items())
             lines.append("  " + ", ".join(steps))
+        if self.ok:
+            lines.append(
+                "  The network lets these two AE titles talk; of storage or queries it says nothing."
+            )
         lines += [f"  {one}" for one in self.findings]
         if self.verdict is not None and self.verdict.failed:
             lines += ["", str(self.verdict)]

@@ -366,6 +366,13 @@ CAUSES: dict[str, CauseRow] = {
         "raise the idle time-out for TCP port {port}, and see why it forgets connections",
         "record at both ends: the reset is in the one recording, and in the other not sent",
     ),
+    "large-packets-lost": CauseRow(
+        "large packets of {sender} do not arrive",
+        "whoever runs the network between {here} and {there}",
+        "see where large packets are lost, often a VPN: lower the MTU of the machines, or let the "
+        "messages of the network that ask for it (ICMP type 3, code 4) through",
+        "ping with a large packet that may not be fragmented (ping -M do -s 1472)",
+    ),
     "answer-missing": CauseRow(
         "{what} was never answered", _PEER, "look into its log for the request", _PEER_LOG
     ),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,7 +202,9 @@ def test_an_attempt_without_a_connection_has_these_causes(code: str) -> None:
 def test_every_cause_is_one_that_a_test_has_met() -> None:
     met = {*CASES, *(code for codes in ATTEMPTS.values() for code in codes)}
     met |= {*verdicts.FAULTS.values(), *verdicts.CAPTURES.values(), *verdicts.DIFFERENT.values()}
-    second = {"calling-ae-title-wrong", "acceptor-crashed", "firewall-cut"}
+    second = {
+        "calling-ae-title-wrong", "acceptor-crashed", "firewall-cut", "large-packets-lost",
+    }  # fmt: skip
     assert set(CAUSES) - met == second
 
 
@@ -302,6 +305,19 @@ def test_json_carries_the_verdict(corpus: Path) -> None:
             for one in expected["causes"]
         ]
         assert told["verdict"] == expected
+
+
+def test_every_row_of_the_failure_catalogue_has_causes(tables: dict[str, Any]) -> None:
+    rows = {one["id"] for one in tables["echo_failures"]}
+    assert set(verdicts.CATALOGUE) == rows
+    assert {cause for causes in verdicts.CATALOGUE.values() for cause in causes} <= set(CAUSES)
+
+
+def test_segments_that_are_sent_again_and_again_may_be_too_large(corpus: Path) -> None:
+    capture = dl.dissect(corpus / "killed_server.pcapng")
+    told = capture.associations[0].verdict
+    assert told is not None
+    assert "large-packets-lost" in [one.code for one in told.causes]
 
 
 # --- against the truth ------------------------------------------------------------------------
