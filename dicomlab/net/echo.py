@@ -79,9 +79,7 @@ class EchoResult:
             steps = (f"{name} {1000 * took:.1f} ms" for name, took in self.timings.items())
             lines.append("  " + ", ".join(steps))
         if self.ok:
-            lines.append(
-                "  The network lets these two AE titles talk; of storage or queries it says nothing."
-            )
+            lines.append(f"  {_PROVES}")
         lines += [f"  {one}" for one in self.findings]
         if self.verdict is not None and self.verdict.failed:
             lines += ["", str(self.verdict)]
