@@ -270,10 +270,10 @@ def _reset(association: AssociationLine) -> bool:
 
 def _quiet(association: AssociationLine) -> int | None:
     """How long nothing came before the connection was ended, in nanoseconds."""
-    ends = [one.time for one in association.endings if one.time is not None]
-    end = ends[0] if ends else 0
-    times = [one.time for one in association.pdus if one.time is not None and one.time <= end]
-    return end - max(times) if times else None
+    end = next((one.time for one in association.endings if one.time is not None), 0)
+    before = (one.time for one in association.pdus if one.time is not None and one.time <= end)
+    latest = max(before, default=None)
+    return end - latest if latest is not None else None
 
 
 def _waited(association: AssociationLine, by: Side) -> int | None:

@@ -32,6 +32,7 @@ from dicomlab.spec.causes import CAUSES
 from dicomlab.spec.statuses import status_text
 
 _TLS_PORT = ":2762"
+_ANSWERING = ("A-ASSOCIATE-AC", "A-ASSOCIATE-RJ", "P-DATA-TF")
 _TRANSIENT = 2  # Result of an A-ASSOCIATE-RJ
 RANK: dict[Likelihood, int] = {"certain": 0, "likely": 1, "possible": 2}
 STUBBORN = 3  # segments that were sent again, of one side
@@ -307,16 +308,19 @@ class _Case:
 
     @cached_property
     def quiet(self) -> int:
-        """How long the last PDU had been there when the next, or the end, came (nanoseconds)."""
-        times = [one.time for one in self.line.pdus if one.time is not None]
-        ends = [one.time for one in self.line.endings if one.time is not None]
+        """How long nothing had been said when it was aborted, or ended (nanoseconds)."""
+        ends = (one.time for one in self.line.endings)
         if self.ended == "aborted":
-            aborts = [
-                one.time for one in self.line.pdus if one.type == "A-ABORT" and one.time is not None
-            ]
-            ends = aborts[:1]
-            times = [one for one in times if aborts and one < aborts[0]]
-        return max(ends[0] - times[-1], 0) if times and ends else 0
+            ends = (one.time for one in self.line.pdus if one.type == "A-ABORT")
+        end = next((one for one in ends if one is not None), None)
+        if end is None:
+            return 0
+        before = (
+            one.time
+            for one in self.line.pdus
+            if one.time is not None and one.time <= end and one.type != "A-ABORT"
+        )
+        return end - max(before, default=end)
 
     @property
     def reset(self) -> bool:
@@ -326,25 +330,15 @@ class _Case:
     def late(self) -> PduLine | None:
         """What the acceptor still said after the requestor had given up."""
         ends = [one.time for one in self.line.endings if one.sender == "requestor"]
-        gave_up = [
-            one.time
-            for one in self.line.pdus
-            if one.type == "A-ABORT" and one.sender == "requestor" and one.time is not None
-        ]
-        limit = min([*gave_up, *(one for one in ends if one is not None)], default=None)
-        if limit is None:
-            return None
-        return next(
-            (
-                one
-                for one in self.line.pdus
-                if one.sender == "acceptor"
-                and one.type in ("A-ASSOCIATE-AC", "P-DATA-TF", "A-ASSOCIATE-RJ")
-                and one.time is not None
-                and one.time > limit
-            ),
-            None,
-        )
+        gave_up = min((one for one in ends if one is not None), default=None)
+        for one in self.line.pdus:
+            if one.time is None:
+                continue
+            if one.type == "A-ABORT" and one.sender == "requestor":
+                gave_up = min(gave_up or one.time, one.time)
+            elif one.sender == "acceptor" and gave_up is not None and one.time > gave_up:
+                return one if one.type in _ANSWERING else None
+        return None
 
     # --- in a sentence --------------------------------------------------------------------------
 
@@ -701,13 +695,19 @@ def _silence(case: _Case, said: str) -> Iterator[_Reason]:
 
 def _answered_after(case: _Case, late: PduLine) -> str:
     """How long the answer took."""
-    asked = [
-        one.time
-        for one in case.line.pdus
-        if one.sender == "requestor" and one.type in ("A-ASSOCIATE-RQ", "P-DATA-TF")
-    ]
-    since = [one for one in asked if one is not None and late.time is not None and one < late.time]
-    return seconds(late.time - since[-1]) if since and late.time is not None else "so long"
+    asked = max(
+        (
+            one.time
+            for one in case.line.pdus
+            if one.sender == "requestor"
+            and one.type in ("A-ASSOCIATE-RQ", "P-DATA-TF")
+            and one.time is not None
+            and late.time is not None
+            and one.time < late.time
+        ),
+        default=None,
+    )
+    return seconds(late.time - asked) if asked is not None and late.time is not None else "so long"
 
 
 def _too_small(case: _Case) -> Iterator[_Reason]:
