@@ -345,7 +345,9 @@ class _Case:
     def summary(self) -> str:
         """The outcome in a plain sentence."""
         calling, called = _shown(self.line.calling_ae_title), _shown(self.line.called_ae_title)
-        return f"{calling} → {called}: {_asked(self)}{_ENDS[self.ended](self)}."
+        fruitless = self.ended != "released" and self.found("no-context-accepted")
+        nothing = "no presentation context was accepted; " if fruitless else ""
+        return f"{calling} → {called}: {_asked(self)}{nothing}{_ENDS[self.ended](self)}."
 
 
 def _asked(case: _Case) -> str:
