@@ -14,7 +14,7 @@ from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import in_order
-from dicomlab.exercises import CheckResult, check
+from dicomlab.exercises import CheckResult, broken_site, check
 from dicomlab.model import (
     Association,
     BuildError,
@@ -65,6 +65,7 @@ __all__ = [
     "Recording",
     "Replay",
     "SecondOpinion",
+    "broken_site",
     "build",
     "check",
     "compare",

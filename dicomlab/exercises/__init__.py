@@ -1,6 +1,7 @@
-"""Exercises, checked on bytes."""
+"""Exercises, checked on bytes, and broken sites."""
 
 from dicomlab.exercises.checks import CheckResult, check
+from dicomlab.exercises.sites import broken_site
 from dicomlab.exercises.tasks import EXERCISES, Exercise
 
-__all__ = ["EXERCISES", "CheckResult", "Exercise", "check"]
+__all__ = ["EXERCISES", "CheckResult", "Exercise", "broken_site", "check"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import SupportsBytes
 
+from dicomlab.exercises.notes import line
 from dicomlab.exercises.tasks import EXERCISES, Exercise
 from dicomlab.model import BuildError, DicomlabError, Field, Pdu, Role
 from dicomlab.protocol.codec import decode
@@ -67,21 +68,17 @@ class CheckResult:
         return {"text/plain": str(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        mark, colour = _RIGHT if self.ok else _WRONG
-        style = f"border-left: 4px solid {colour}; padding: 4px 10px"
-        line = f'<p style="{style}">{mark} {escape(str(self))}</p>'
+        said = line(self.ok, str(self))
         if self.ok:
-            return line
+            return said
         head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
         rows = "".join(_html_row(one) for one in self.fields)
         return (
-            f"{line}<details><summary>Show both, field by field</summary>"
+            f"{said}<details><summary>Show both, field by field</summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
         )
 
 
-_RIGHT = "✓", "var(--jp-success-color1, #009e73)"
-_WRONG = "✗", "var(--jp-warn-color1, #d55e00)"
 _COLUMNS = ("offset", "field", "yours", "right", "")
 
 

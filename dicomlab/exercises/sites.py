@@ -1,0 +1,252 @@
+"""Broken sites: a caller and an archive that do not talk, the reason sealed in an envelope."""
+
+from __future__ import annotations
+
+import difflib
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from html import escape
+from itertools import chain
+from random import Random
+from typing import Any, Self
+
+from dicomlab.exercises.cases import (
+    ARCHIVES,
+    CASES,
+    DAYS,
+    MACHINES,
+    PORTS,
+    WARDS,
+    WORKED,
+    Case,
+    Settings,
+)
+from dicomlab.exercises.evidence import Envelope, Evidence, clue, verdict
+from dicomlab.exercises.notes import Note, table
+from dicomlab.model import DicomlabError
+from dicomlab.net.echo import echo
+from dicomlab.net.faults import FaultSCP
+from dicomlab.net.scp import EchoSCP
+from dicomlab.recording.record import record
+from dicomlab.spec.causes import CAUSES
+
+_HOST = "127.0.0.1"
+_TRIES = 2  # different wrong answers after which the envelope may be opened
+_WORDS = {  # what titles of causes name, before anybody knows
+    "calling": "the calling AE title",
+    "called": "the called AE title",
+    "what": "the service",
+}
+_SETTINGS: dict[str, Callable[[Settings], str]] = {
+    "AE title of the caller": lambda one: one.calling_ae_title,
+    "AE title of the archive": lambda one: one.called_ae_title,
+    "address of the archive": lambda _: _HOST,
+    "port of the archive": lambda one: str(one.port),
+    "time-out": lambda one: f"{one.timeout:g} s",
+}
+
+
+class Causes(dict[str, str]):
+    """Code → cause in words; a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return table(("code", "the cause in words"), self.items())
+
+
+def broken_site(number: int | str, seed: int = 0) -> Site:
+    """A site where a caller and an archive do not talk; what is wrong with it is sealed.
+
+    ``number`` counts from 1; 0 is the case that the lab does together, ``"random"`` is any. Which
+    fault has which number, the names, the ports: the ``seed`` says it, and the same one says the
+    same again. Raises DicomlabError for a number that there is not.
+    """
+    order = list(CASES)
+    Random(f"{seed} order").shuffle(order)
+    cases = [WORKED, *order]
+    if number == "random":
+        number = Random(f"{seed} any").randrange(1, len(cases))
+    if not isinstance(number, int) or not 0 <= number < len(cases):
+        raise DicomlabError(
+            f"There is no broken site {number!r}.", f"There are 0 to {len(CASES)}, and 'random'."
+        )
+    return Site(cases[number], number, seed)
+
+
+class Site:
+    """A broken site: shows its ticket, and runs within its ``with`` block."""
+
+    def __init__(self, case: Case, number: int, seed: int) -> None:
+        random = Random(f"{seed} site {number}")
+        kind = random.choice(list(MACHINES))
+        good = Settings(
+            calling_ae_title=f"{kind}_{random.choice(WARDS)}",
+            called_ae_title=random.choice(ARCHIVES),
+            port=_free_port(random),
+        )
+        self.number = number
+        self.seed = seed
+        self._case = case
+        self._places = {"machine": MACHINES[kind], "day": random.choice(DAYS)}
+        self._entered, self._right = case.settle(good, random)
+        self._fault = random.choice(case.faults)
+        self._running: ExitStack | None = None
+        self._evidence: Evidence | None = None
+        self._wrong: set[str] = set()
+        self._solved = False
+
+    # --- what is known ----------------------------------------------------------------------
+
+    @property
+    def ticket(self) -> str:
+        """What is reported."""
+        said = self._case.ticket.format_map(self._places)
+        return said[0].upper() + said[1:]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the archive, as they are entered at the caller."""
+        return _HOST, self._entered.port
+
+    @property
+    def causes(self) -> Causes:
+        """All causes that a broken site may have, by their codes, in words."""
+        known = {code for case in (WORKED, *CASES) for code in case.causes}
+        rows = ((code, CAUSES[code].title.format_map(_WORDS)) for code in CAUSES if code in known)
+        return Causes(rows)
+
+    def __repr__(self) -> str:
+        return f"<broken site {self.number} of seed {self.seed}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        rows = [(what, entered, "sealed") for what, entered, _ in self._settings()]
+        lines = [f"Site {self.number}: {self.ticket}", *(f"  {a}: {b}" for a, b, _ in rows)]
+        page = (
+            f"<h4>Site {self.number}</h4><blockquote>{escape(self.ticket)}</blockquote>"
+            f"{table(('', 'entered at the caller', 'known at the archive'), rows)}"
+        )
+        return {"text/plain": "\n".join(lines), "text/html": page}
+
+    def _settings(self) -> tuple[tuple[str, str, str], ...]:
+        """Each setting: what it is, how it is entered, how it would be right."""
+        return tuple(
+            (name, show(self._entered), show(self._right)) for name, show in _SETTINGS.items()
+        )
+
+    # --- running it -------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        known: dict[str, Any] = {
+            "ae_title": self._right.called_ae_title,
+            "allowed_calling_ae_titles": [self._right.calling_ae_title],
+            "require_called_ae_title": True,
+        }
+        with ExitStack() as running:
+            faults = [self._fault] if self._fault else []
+            running.enter_context(FaultSCP(*faults, port=self._entered.port, **known))
+            if self._right.port != self._entered.port:
+                running.enter_context(EchoSCP(port=self._right.port, **known))
+            self._running = running.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def try_it(self) -> Evidence:
+        """A C-ECHO with what is entered at the caller, recorded.
+
+        Raises DicomlabError outside of the ``with`` block.
+        """
+        self._evidence = self._attempt(self._entered)
+        return self._evidence
+
+    def mend(
+        self,
+        *,
+        calling_ae_title: str | None = None,
+        called_ae_title: str | None = None,
+        port: int | None = None,
+        timeout: float | None = None,
+    ) -> Evidence:
+        """The same with other settings at the caller; what is entered stays.
+
+        Raises DicomlabError outside of the ``with`` block, BuildError for what is no AE title.
+        """
+        given = {
+            "calling_ae_title": calling_ae_title,
+            "called_ae_title": called_ae_title,
+            "port": port,
+            "timeout": timeout,
+        }
+        changes: Any = {name: value for name, value in given.items() if value is not None}
+        return self._attempt(replace(self._entered, **changes))
+
+    def _attempt(self, settings: Settings) -> Evidence:
+        if self._running is None:
+            raise DicomlabError("The site does not run.", "Write: with site: site.try_it()")
+        with record((_HOST, settings.port), method="relay") as recording:
+            result = echo(
+                *recording.address,
+                called_ae_title=settings.called_ae_title,
+                calling_ae_title=settings.calling_ae_title,
+                timeout=settings.timeout,
+            )
+        answers = (one.pdus for one in result.log if one.sender == "acceptor" and one.data)
+        return Evidence(recording, tuple(chain.from_iterable(answers)))
+
+    # --- answering --------------------------------------------------------------------------
+
+    def answer(self, code: str | None) -> Note:
+        """Whether that is the cause; ``causes`` lists them. After a wrong one, where to look."""
+        if self._evidence is None:
+            return Note(False, "Look first. Write: with site: site.try_it()")
+        if code is None:
+            return Note(False, "No answer yet: give a code from site.causes.")
+        if code not in self.causes:
+            near = difflib.get_close_matches(code, self.causes, 1)
+            meant = f" Did you mean {near[0]!r}?" if near else " site.causes lists them."
+            return Note(False, f"There is no cause {code!r}.{meant}")
+        if code in self._case.causes:
+            self._solved = True
+            return Note(True, f"Right: {self.causes[code]}. You may open the envelope.")
+        self._wrong.add(code)
+        found = clue(self._case, self._evidence)
+        nudge = f"Not that. {found.nudge}"
+        if len(self._wrong) < _TRIES:
+            return Note(False, nudge)
+        return Note(False, f"{nudge} See {found.found.clause}. The envelope may be opened now.")
+
+    def open(self) -> Envelope | Note:
+        """The envelope, once the answer was right, or wrong twice."""
+        if self._evidence is None or not (self._solved or len(self._wrong) >= _TRIES):
+            return Note(False, "Still sealed: it opens after a right answer, or two wrong ones.")
+        found = verdict(self._evidence)
+        first = next((one.code for one in found.causes if one.code in self._case.causes), "")
+        return Envelope(
+            self._case.truth.format(entered=self._entered, right=self._right),
+            self._settings(),
+            clue(self._case, self._evidence),
+            tuple(self.causes[code] for code in self._case.causes if code != first),
+            found,
+        )
+
+
+def _free_port(random: Random) -> int:
+    """A port that nobody has, and the next one neither."""
+    for _ in range(100):
+        port = random.choice(PORTS)
+        if _is_free(port) and _is_free(port + 1):
+            return port
+    raise DicomlabError("No port is free for a broken site.", "Close some programs, try again.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind((_HOST, port))
+        except OSError:
+            return False
+        return True
