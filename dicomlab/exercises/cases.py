@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+HOST = "127.0.0.1"  # all sites are on this machine
 TIMEOUT = 1.2  # seconds that a caller waits: a class has no more patience
 
 
@@ -17,6 +18,16 @@ class Settings:
     called_ae_title: str
     port: int
     timeout: float = TIMEOUT  # seconds
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """Each setting, as it is called and as it is entered."""
+        return (
+            ("AE title of the caller", self.calling_ae_title),
+            ("AE title of the archive", self.called_ae_title),
+            ("address of the archive", HOST),
+            ("port of the archive", str(self.port)),
+            ("time-out of the caller", f"{self.timeout:g} s"),
+        )
 
 
 Entered = tuple[Settings, Settings]  # (what is entered, what would be right)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from dicomlab.exercises.cases import Case
+from dicomlab.exercises.cases import Case, Settings
 from dicomlab.exercises.notes import line, table
 from dicomlab.model import Association, Capture, Connection, Field, Finding, Pdu, Verdict
 from dicomlab.recording.record import Recording
@@ -135,7 +135,8 @@ class Envelope:
     """What was wrong with a broken site, and what gave it away."""
 
     truth: str
-    settings: tuple[tuple[str, str, str], ...]  # what, as it is entered, as it would be right
+    entered: Settings
+    right: Settings
     clue: Clue
     alike: tuple[str, ...]  # further causes that leave the same bytes
     verdict: Verdict
@@ -145,7 +146,8 @@ class Envelope:
         return self.clue.shows.draw(**options)
 
     def __repr__(self) -> str:
-        wrong = [f"  {what}: {one} ◀ {other}" for what, one, other in self.settings if one != other]
+        rows = zip(self.entered.rows(), self.right.rows(), strict=True)
+        wrong = [f"  {one[0]}: {one[1]} ◀ {other[1]}" for one, other in rows if one != other]
         return "\n".join([self.truth, *wrong, *self._said(), text.show(self.verdict)])
 
     def _said(self) -> list[str]:
@@ -154,7 +156,12 @@ class Envelope:
         return [self.clue.told, *([same] if self.alike else [])]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        rows = [(*row, "" if row[1] == row[2] else "◀ differs") for row in self.settings]
+        rows = [
+            (what, entered, right, "" if entered == right else "◀ differs")
+            for (what, entered), (_, right) in zip(
+                self.entered.rows(), self.right.rows(), strict=True
+            )
+        ]
         said = "".join(f"<p>{escape(one)}</p>" for one in self._said())
         page = (
             f"{line(True, self.truth)}{table(('', 'entered', 'right', ''), rows)}"

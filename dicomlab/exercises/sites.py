@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from html import escape
@@ -16,6 +14,7 @@ from dicomlab.exercises.cases import (
     ARCHIVES,
     CASES,
     DAYS,
+    HOST,
     MACHINES,
     PORTS,
     WARDS,
@@ -29,22 +28,15 @@ from dicomlab.model import DicomlabError
 from dicomlab.net.echo import echo
 from dicomlab.net.faults import FaultSCP
 from dicomlab.net.scp import EchoSCP
+from dicomlab.net.server import listening
 from dicomlab.recording.record import record
 from dicomlab.spec.causes import CAUSES
 
-_HOST = "127.0.0.1"
 _TRIES = 2  # different wrong answers after which the envelope may be opened
 _WORDS = {  # what titles of causes name, before anybody knows
     "calling": "the calling AE title",
     "called": "the called AE title",
     "what": "the service",
-}
-_SETTINGS: dict[str, Callable[[Settings], str]] = {
-    "AE title of the caller": lambda one: one.calling_ae_title,
-    "AE title of the archive": lambda one: one.called_ae_title,
-    "address of the archive": lambda _: _HOST,
-    "port of the archive": lambda one: str(one.port),
-    "time-out": lambda one: f"{one.timeout:g} s",
 }
 
 
@@ -83,7 +75,7 @@ class Site:
         good = Settings(
             calling_ae_title=f"{kind}_{random.choice(WARDS)}",
             called_ae_title=random.choice(ARCHIVES),
-            port=_free_port(random),
+            port=_free_port(Random(f"{seed} port {number}")),
         )
         self.number = number
         self.seed = seed
@@ -107,7 +99,7 @@ class Site:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the archive, as they are entered at the caller."""
-        return _HOST, self._entered.port
+        return HOST, self._entered.port
 
     @property
     def causes(self) -> Causes:
@@ -120,19 +112,13 @@ class Site:
         return f"<broken site {self.number} of seed {self.seed}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        rows = [(what, entered, "sealed") for what, entered, _ in self._settings()]
+        rows = [(what, entered, "sealed") for what, entered in self._entered.rows()]
         lines = [f"Site {self.number}: {self.ticket}", *(f"  {a}: {b}" for a, b, _ in rows)]
         page = (
             f"<h4>Site {self.number}</h4><blockquote>{escape(self.ticket)}</blockquote>"
             f"{table(('', 'entered at the caller', 'known at the archive'), rows)}"
         )
         return {"text/plain": "\n".join(lines), "text/html": page}
-
-    def _settings(self) -> tuple[tuple[str, str, str], ...]:
-        """Each setting: what it is, how it is entered, how it would be right."""
-        return tuple(
-            (name, show(self._entered), show(self._right)) for name, show in _SETTINGS.items()
-        )
 
     # --- running it -------------------------------------------------------------------------
 
@@ -187,7 +173,7 @@ class Site:
     def _attempt(self, settings: Settings) -> Evidence:
         if self._running is None:
             raise DicomlabError("The site does not run.", "Write: with site: site.try_it()")
-        with record((_HOST, settings.port), method="relay") as recording:
+        with record((HOST, settings.port), method="relay") as recording:
             result = echo(
                 *recording.address,
                 called_ae_title=settings.called_ae_title,
@@ -227,7 +213,8 @@ class Site:
         first = next((one.code for one in found.causes if one.code in self._case.causes), "")
         return Envelope(
             self._case.truth.format(entered=self._entered, right=self._right),
-            self._settings(),
+            self._entered,
+            self._right,
             clue(self._case, self._evidence),
             tuple(self.causes[code] for code in self._case.causes if code != first),
             found,
@@ -244,9 +231,8 @@ def _free_port(random: Random) -> int:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind((_HOST, port))
-        except OSError:
-            return False
-        return True
+    try:
+        listening(HOST, port).close()
+    except DicomlabError:
+        return False
+    return True
