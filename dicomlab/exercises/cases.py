@@ -37,8 +37,8 @@ Entered = tuple[Settings, Settings]  # (what is entered, what would be right)
 class Case:
     """One way not to talk.
 
-    Texts have places for ``{machine}`` and ``{day}``; the truth also for the settings that were
-    ``{entered.port}`` and that would be ``{right.port}``.
+    A ticket has places for ``{machine}``, ``{Machine}`` and ``{day}``; the truth for the settings
+    that are entered (``{entered.port}``) and that would be right (``{right.port}``).
     """
 
     ticket: str  # as somebody reports it
@@ -46,9 +46,7 @@ class Case:
     clue: str  # the finding that gives it away
     truth: str
     field: tuple[str, str] | None = None  # the PDU and its field that say it, where a PDU does
-    faults: tuple[str | None, ...] = (
-        None,
-    )  # of FaultSCP: one of them; None: what is entered is all that is wrong
+    faults: tuple[str | None, ...] = (None,)  # of FaultSCP, one of them; None: no fault
     settle: Callable[[Settings, Random], Entered] = lambda good, _: (good, good)
 
 
@@ -96,7 +94,7 @@ _REJECTED = "A-ASSOCIATE-RJ", "Reason/Diag."
 _CONTEXT = "A-ASSOCIATE-AC", "Presentation Context[0]/Result/Reason"
 
 WORKED = Case(  # the one that is done together
-    "{machine} got a new console on {day}. Since then no image arrives in the archive. Same room, "
+    "{Machine} got a new console on {day}. Since then no image arrives in the archive. Same room, "
     "same cable, same address.",
     ("calling-ae-title-unknown", "calling-ae-title-wrong"),
     "association-rejected",
@@ -108,7 +106,7 @@ WORKED = Case(  # the one that is done together
 
 CASES: tuple[Case, ...] = (
     Case(
-        "{machine} was set up on {day}, from the sheet that the archive sent us. It never sent an "
+        "{Machine} was set up on {day}, from the sheet that the archive sent us. It never sent an "
         "image. We have checked the sheet twice.",
         ("called-ae-title-wrong",),
         "association-rejected",
@@ -128,7 +126,7 @@ CASES: tuple[Case, ...] = (
         settle=_calling_misspelt,
     ),
     Case(
-        "The archive moved to a new computer on {day}. We can ping it. {machine} cannot send.",
+        "The archive moved to a new computer on {day}. We can ping it. {Machine} cannot send.",
         ("nothing-listens", "port-wrong", "firewall-resets"),
         "connection-refused",
         "On the new computer the archive listens at port {right.port}; entered was "
@@ -146,7 +144,7 @@ CASES: tuple[Case, ...] = (
         settle=_other_port,
     ),
     Case(
-        "On {day} the servers got their updates, and were started anew. {machine} has sent to the "
+        "On {day} the servers got their updates, and were started anew. {Machine} has sent to the "
         "archive for years, and now it cannot. Nobody changed a thing.",
         ("other-service",),
         "not-dicom-ssh",
@@ -205,7 +203,7 @@ CASES: tuple[Case, ...] = (
         settle=_impatient,
     ),
     Case(
-        "{machine} is on loan, since {day}. The archive throws it out at once, and its "
+        "{Machine} is on loan, since {day}. The archive throws it out at once, and its "
         "administrator has a line in the log that nobody understands.",
         ("refused-by-abort", "request-not-understood"),
         "association-aborted",
@@ -224,7 +222,7 @@ CASES: tuple[Case, ...] = (
         faults=("limit",),
     ),
     Case(
-        "{machine} moved to the new wing on {day}. Everything was tested there, says the "
+        "{Machine} moved to the new wing on {day}. Everything was tested there, says the "
         "network group, and all is green.",
         ("caller-not-allowed", "tls-at-acceptor-only", "acceptor-crashed", "firewall-cut"),
         "peer-closed",
@@ -233,7 +231,7 @@ CASES: tuple[Case, ...] = (
         faults=("reset",),
     ),
     Case(
-        "{machine} connects, says its log, and then it says: echo failed. It began on {day}, with "
+        "{Machine} connects, says its log, and then it says: echo failed. It began on {day}, with "
         "the archive's new version.",
         ("service-not-supported",),
         "dimse-status",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from dicomlab.exercises.cases import Case, Settings
-from dicomlab.exercises.notes import line, table
+from dicomlab.exercises.notes import table
 from dicomlab.model import Association, Capture, Connection, Field, Finding, Pdu, Verdict
 from dicomlab.recording.record import Recording
 from dicomlab.views import html, text
@@ -27,22 +28,43 @@ class Evidence:
         return next(iter(self.capture.associations), None)
 
     @property
+    def connection(self) -> Connection | None:
+        """The TCP connection, if it was no association."""
+        return next(iter(self.capture.connections), None)
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What is not as the standard has it, or worth knowing."""
         return _whole(self.capture).findings
 
     def draw(self, **options: Any) -> Any:
         """The association as a figure; where there is none, the capture."""
-        return (self.association or self.capture).draw(**options)
+        return _drawable(self).draw(**options)
 
     def __repr__(self) -> str:
-        return "\n".join(map(text.show, self._shown()))
+        return "\n".join([*self._missing(), *map(text.show, self._shown())])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": "".join(map(html.show, self._shown()))}
+        page = [*(f"<p>{escape(one)}</p>" for one in self._missing())]
+        return {
+            "text/plain": repr(self),
+            "text/html": "".join([*page, *map(html.show, self._shown())]),
+        }
 
     def _shown(self) -> list[Any]:
-        return [self.association] if self.association else [self.capture, self.findings]
+        return [self.association or self.findings]
+
+    def _missing(self) -> list[str]:
+        one = self.connection
+        if one is None:
+            return []
+        return [f"There is no association. {one.requestor} → {one.acceptor}: {one.kind}."]
+
+
+def _drawable(evidence: Evidence) -> Association | Capture:
+    """What there is to draw."""
+    capture = evidence.capture  # its folder is a temporary one: the path says nothing
+    return evidence.association or replace(capture, file=Path(capture.file).name)
 
 
 def _sealed(capture: Capture) -> Capture:
@@ -92,7 +114,7 @@ def clue(case: Case, evidence: Evidence) -> Clue:
         "There is no byte to look at: the answer that was awaited never came. Look at who ended "
         "it, how, and after how long.",
         f"Not a byte, but the end: {found.what}.",
-        whole if isinstance(whole, Association) else evidence.capture,
+        _drawable(evidence),
     )
 
 
@@ -104,12 +126,13 @@ def _in_field(kind: str, path: str, found: Finding, association: Association) ->
     root = pdu.root
     field = root[path]
     value = [*field.leaves()][-1]  # of an element; of a plain field it is the field
+    marked = replace(found, span=value.span)
     place = f"byte {value.start - root.start} ({field.name}) of the acceptor's {kind}"
     return Clue(
         found,
         f"Look at {place}.",
         f"One field says it: {place} is {value.raw.hex(' ').upper()}, {field.text}.",
-        replace(pdu, tree=_marked(root, value, found)),
+        replace(pdu, tree=_marked(root, value, marked)),
     )
 
 
@@ -146,9 +169,13 @@ class Envelope:
         return self.clue.shows.draw(**options)
 
     def __repr__(self) -> str:
-        rows = zip(self.entered.rows(), self.right.rows(), strict=True)
-        wrong = [f"  {one[0]}: {one[1]} ◀ {other[1]}" for one, other in rows if one != other]
+        wrong = [f"  {what}: {entered} ◀ {right}" for what, entered, right in self._wrong()]
         return "\n".join([self.truth, *wrong, *self._said(), text.show(self.verdict)])
+
+    def _wrong(self) -> list[tuple[str, str, str]]:
+        """What is entered wrong: its name, as it is, as it would be right."""
+        both = zip(self.entered.rows(), self.right.rows(), strict=True)
+        return [(*one, other[1]) for one, other in both if one != other]
 
     def _said(self) -> list[str]:
         """What gave it away, in sentences."""
@@ -156,15 +183,11 @@ class Envelope:
         return [self.clue.told, *([same] if self.alike else [])]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        rows = [
-            (what, entered, right, "" if entered == right else "◀ differs")
-            for (what, entered), (_, right) in zip(
-                self.entered.rows(), self.right.rows(), strict=True
-            )
-        ]
+        rows = self._wrong()
+        wrong = table(("", "entered", "right"), rows) if rows else ""
         said = "".join(f"<p>{escape(one)}</p>" for one in self._said())
         page = (
-            f"{line(True, self.truth)}{table(('', 'entered', 'right', ''), rows)}"
+            f"<p><b>{escape(self.truth)}</b></p>{wrong}"
             f"<h4>What gave it away</h4>{said}{html.show(self.clue.found)}"
             f"<h4>The verdict</h4>{html.show(self.verdict)}"
         )

@@ -67,7 +67,10 @@ def broken_site(number: int | str, seed: int = 0) -> Site:
 
 
 class Site:
-    """A broken site: shows its ticket, and runs within its ``with`` block."""
+    """A broken site: shows its ticket, and runs within its ``with`` block.
+
+    ``entered`` is what the caller has for settings; what the archive has is sealed.
+    """
 
     def __init__(self, case: Case, number: int, seed: int) -> None:
         random = Random(f"{seed} site {number}")
@@ -80,8 +83,8 @@ class Site:
         self.number = number
         self.seed = seed
         self._case = case
-        self._places = {"machine": MACHINES[kind], "day": random.choice(DAYS)}
-        self._entered, self._right = case.settle(good, random)
+        self._machine, self._day = MACHINES[kind], random.choice(DAYS)
+        self.entered, self._right = case.settle(good, random)
         self._fault = random.choice(case.faults)
         self._running: ExitStack | None = None
         self._evidence: Evidence | None = None
@@ -93,13 +96,9 @@ class Site:
     @property
     def ticket(self) -> str:
         """What is reported."""
-        said = self._case.ticket.format_map(self._places)
-        return said[0].upper() + said[1:]
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of the archive, as they are entered at the caller."""
-        return HOST, self._entered.port
+        machine = self._machine
+        starts = machine[0].upper() + machine[1:]
+        return self._case.ticket.format(machine=machine, Machine=starts, day=self._day)
 
     @property
     def causes(self) -> Causes:
@@ -112,10 +111,10 @@ class Site:
         return f"<broken site {self.number} of seed {self.seed}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        rows = [(what, entered, "sealed") for what, entered in self._entered.rows()]
+        rows = [(what, entered, "sealed") for what, entered in self.entered.rows()]
         lines = [f"Site {self.number}: {self.ticket}", *(f"  {a}: {b}" for a, b, _ in rows)]
         page = (
-            f"<h4>Site {self.number}</h4><blockquote>{escape(self.ticket)}</blockquote>"
+            f"<blockquote>{escape(self.ticket)}</blockquote>"
             f"{table(('', 'entered at the caller', 'known at the archive'), rows)}"
         )
         return {"text/plain": "\n".join(lines), "text/html": page}
@@ -130,8 +129,8 @@ class Site:
         }
         with ExitStack() as running:
             faults = [self._fault] if self._fault else []
-            running.enter_context(FaultSCP(*faults, port=self._entered.port, **known))
-            if self._right.port != self._entered.port:
+            running.enter_context(FaultSCP(*faults, port=self.entered.port, **known))
+            if self._right.port != self.entered.port:
                 running.enter_context(EchoSCP(port=self._right.port, **known))
             self._running = running.pop_all()
         return self
@@ -146,7 +145,7 @@ class Site:
 
         Raises DicomlabError outside of the ``with`` block.
         """
-        self._evidence = self._attempt(self._entered)
+        self._evidence = self._attempt(self.entered)
         return self._evidence
 
     def mend(
@@ -168,7 +167,7 @@ class Site:
             "timeout": timeout,
         }
         changes: Any = {name: value for name, value in given.items() if value is not None}
-        return self._attempt(replace(self._entered, **changes))
+        return self._attempt(replace(self.entered, **changes))
 
     def _attempt(self, settings: Settings) -> Evidence:
         if self._running is None:
@@ -212,8 +211,8 @@ class Site:
         found = verdict(self._evidence)
         first = next((one.code for one in found.causes if one.code in self._case.causes), "")
         return Envelope(
-            self._case.truth.format(entered=self._entered, right=self._right),
-            self._entered,
+            self._case.truth.format(entered=self.entered, right=self._right),
+            self.entered,
             self._right,
             clue(self._case, self._evidence),
             tuple(self.causes[code] for code in self._case.causes if code != first),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from dicomlab import api as dl
-from dicomlab.exercises.cases import CASES, WORKED, Case
+from dicomlab.exercises.cases import CASES, HOST, WORKED, Case
 from dicomlab.exercises.evidence import Envelope, Evidence
 from dicomlab.exercises.notes import Note
 from dicomlab.exercises.sites import Site
@@ -86,8 +89,8 @@ def test_the_same_seed_gives_the_same_site(number: int, seed: int) -> None:
 
 def test_another_seed_gives_other_titles_and_ports() -> None:
     sites = [dl.broken_site(0, seed) for seed in range(20)]
-    assert len({asdict(one._entered)["port"] for one in sites}) > 15
-    assert len({one._entered.calling_ae_title for one in sites}) > 10
+    assert len({asdict(one.entered)["port"] for one in sites}) > 15
+    assert len({one.entered.calling_ae_title for one in sites}) > 10
 
 
 def test_any_site_is_one_of_them() -> None:
@@ -107,10 +110,8 @@ def test_a_site_that_there_is_not_is_one_clear_line(number: Any) -> None:
 @numbers(*SEEDS)
 def test_the_verdict_on_a_site_is_a_cause_that_is_taken(number: int, seed: int) -> None:
     site = dl.broken_site(number, seed)
-    entered = asdict(site._entered)
-    del entered["port"]
     with site:
-        verdict = dl.echo(*site.address, **entered).verdict
+        verdict = dl.echo(HOST, **asdict(site.entered)).verdict
     assert verdict is not None
     assert verdict.causes[0].code in site._case.causes
 
@@ -134,7 +135,7 @@ def test_with_the_right_settings_it_works_if_the_caller_can_mend_it(number: int,
         mended = site.mend(**asdict(site._right))
     association = mended.association
     works = association is not None and any(one.status == 0 for one in association.messages)
-    assert works == (site._entered != site._right)
+    assert works == (site.entered != site._right)
 
 
 def test_evidence_and_envelope_are_drawn() -> None:
@@ -245,7 +246,7 @@ def test_it_runs_within_its_with_block_only() -> None:
         site.mend()
 
 
-def test_what_is_mended_is_tried_and_not_entered() -> None:
+def test_what_is_mended_is_tried_and_notentered() -> None:
     site = dl.broken_site(0, 42)
     with site:
         site.mend(calling_ae_title=site._right.calling_ae_title)
@@ -254,3 +255,27 @@ def test_what_is_mended_is_tried_and_not_entered() -> None:
     assert again.association.outcome.ended == "rejected"
     with site, pytest.raises(BuildError, match="16"):
         site.mend(called_ae_title="A-TITLE-OF-MORE-THAN-16")
+
+
+# --- the notebook ---------------------------------------------------------------------------------
+
+BLANK = "answer = None"
+SOLVED = "answer = site._case.causes[0]"
+
+
+@pytest.mark.parametrize(("written", "opened"), [(BLANK, 1), (SOLVED, 11)])
+def test_the_notebook_runs_with_blanks_and_with_answers(
+    root: Path, written: str, opened: int
+) -> None:
+    notebook = nbformat.read(root / "notebooks" / "07-why-dont-they-talk.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(BLANK, written)
+    NotebookClient(notebook, timeout=60).execute()
+    pages = [
+        output["data"].get("text/html", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "data" in output
+    ]
+    assert sum("What gave it away" in one for one in pages) == opened
+    assert sum("No answer yet" in one for one in pages) == 11 - opened
