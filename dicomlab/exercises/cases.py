@@ -38,11 +38,12 @@ class Case:
     """One way not to talk.
 
     A ticket has places for ``{machine}``, ``{Machine}`` and ``{day}``; the truth for the settings
-    that are entered (``{entered.port}``) and that would be right (``{right.port}``).
+    that are entered (``{entered.port}``) and that would be right (``{right.port}``). Of the causes
+    the first is true; the others leave the same evidence, and are right answers too.
     """
 
     ticket: str  # as somebody reports it
-    causes: tuple[str, ...]  # of spec.causes: each is right, no byte tells them apart
+    causes: tuple[str, ...]  # of spec.causes
     clue: str  # the finding that gives it away
     truth: str
     field: tuple[str, str] | None = None  # the PDU and its field that say it, where a PDU does
@@ -127,7 +128,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "The archive moved to a new computer on {day}. We can ping it. {Machine} cannot send.",
-        ("nothing-listens", "port-wrong", "firewall-resets"),
+        ("port-wrong", "nothing-listens", "firewall-resets"),
         "connection-refused",
         "On the new computer the archive listens at port {right.port}; entered was "
         "{entered.port}, where nobody listens.",
@@ -195,7 +196,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "The archive moved to another data centre on {day}. The test of {machine} fails since "
         "then, although the archive's log has every test as done.",
-        ("acceptor-silent", "answer-too-late"),
+        ("answer-too-late", "acceptor-silent"),
         "peer-silent",
         "The archive answers, but later than after {entered.timeout:g} s, when the machine gives "
         "up. With {right.timeout:g} s it works; why it takes so long is another question.",

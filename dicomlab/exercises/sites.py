@@ -196,7 +196,8 @@ class Site:
             return Note(False, f"There is no cause {code!r}.{meant}")
         if code in self._case.causes:
             self._solved = True
-            return Note(True, f"Right: {self.causes[code]}. You may open the envelope.")
+            seen = "" if code == self._case.causes[0] else ", as far as a recording can tell"
+            return Note(True, f"Right{seen}: {self.causes[code]}. You may open the envelope.")
         self._wrong.add(code)
         found = clue(self._case, self._evidence)
         nudge = f"Not that. {found.nudge}"
@@ -208,15 +209,13 @@ class Site:
         """The envelope, once the answer was right, or wrong twice."""
         if self._evidence is None or not (self._solved or len(self._wrong) >= _TRIES):
             return Note(False, "Still sealed: it opens after a right answer, or two wrong ones.")
-        found = verdict(self._evidence)
-        first = next((one.code for one in found.causes if one.code in self._case.causes), "")
         return Envelope(
             self._case.truth.format(entered=self.entered, right=self._right),
             self.entered,
             self._right,
             clue(self._case, self._evidence),
-            tuple(self.causes[code] for code in self._case.causes if code != first),
-            found,
+            tuple(self.causes[code] for code in self._case.causes[1:]),
+            verdict(self._evidence),
         )
 
 

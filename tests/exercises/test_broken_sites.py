@@ -182,6 +182,7 @@ def test_each_cause_that_leaves_the_same_bytes_is_right(number: int, seed: int) 
         note = site.answer(code)
         note.raise_if_wrong()
         assert site.causes[code] in str(note)
+        assert ("as far as a recording can tell" in str(note)) == (code != site._case.causes[0])
     envelope = opened(site)
     assert len(envelope.alike) == len(site._case.causes) - 1
     assert ("looks the same" in repr(envelope)) == bool(envelope.alike)
