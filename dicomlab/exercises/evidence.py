@@ -9,7 +9,16 @@ from typing import Any
 
 from dicomlab.exercises.cases import Case, Settings
 from dicomlab.exercises.notes import table
-from dicomlab.model import Association, Capture, Connection, Field, Finding, Pdu, Verdict
+from dicomlab.model import (
+    Association,
+    Capture,
+    Connection,
+    DicomlabError,
+    Field,
+    Finding,
+    Pdu,
+    Verdict,
+)
 from dicomlab.recording.record import Recording
 from dicomlab.views import html, text
 
@@ -95,9 +104,12 @@ class Clue:
 
 
 def clue(case: Case, evidence: Evidence) -> Clue:
-    """What gives this case away in this evidence."""
+    """What gives this case away in this evidence; DicomlabError where it went otherwise."""
     whole = _whole(evidence.capture)
-    found = next(one for one in whole.findings if one.code == case.clue)
+    found = next((one for one in whole.findings if one.code == case.clue), None)
+    if found is None:
+        what = "The recording does not show what this site is there for: the machine was busy."
+        raise DicomlabError(what, "Record it again: with site: site.try_it()")
     if case.field is not None and isinstance(whole, Association):
         return _in_field(*case.field, found, whole)
     for pdu in evidence.answers:
@@ -126,13 +138,14 @@ def _in_field(kind: str, path: str, found: Finding, association: Association) ->
     root = pdu.root
     field = root[path]
     value = [*field.leaves()][-1]  # of an element; of a plain field it is the field
-    marked = replace(found, span=value.span)
+    marked = replace(pdu, tree=_marked(root, value, replace(found, span=value.span)))
+    message = kind == "P-DATA-TF"  # whose bytes take two pages; its arrow says the same on one
     place = f"byte {value.start - root.start} ({field.name}) of the acceptor's {kind}"
     return Clue(
         found,
         f"Look at {place}.",
         f"One field says it: {place} is {value.raw.hex(' ').upper()}, {field.text}.",
-        replace(pdu, tree=_marked(root, value, marked)),
+        association if message else marked,
     )
 
 

@@ -247,6 +247,13 @@ def test_it_runs_within_its_with_block_only() -> None:
         site.mend()
 
 
+def test_a_recording_in_which_it_went_otherwise_is_one_clear_line() -> None:
+    site = site_of("association-rejected")
+    site._evidence = evidence_of(site_of("not-dicom-http").number, 42)
+    with pytest.raises(DicomlabError, match="Record it again"):
+        site.answer("web-server")
+
+
 def test_what_is_mended_is_tried_and_notentered() -> None:
     site = dl.broken_site(0, 42)
     with site:
