@@ -27,7 +27,6 @@ from dicomlab.exercises.notes import Note, table
 from dicomlab.model import DicomlabError
 from dicomlab.net.echo import echo
 from dicomlab.net.faults import FaultSCP
-from dicomlab.net.scp import EchoSCP
 from dicomlab.net.server import listening
 from dicomlab.recording.record import record
 from dicomlab.spec.causes import CAUSES
@@ -127,11 +126,17 @@ class Site:
             "allowed_calling_ae_titles": [self._right.calling_ae_title],
             "require_called_ae_title": True,
         }
+        faults = [self._fault] if self._fault else []
+        scps = [FaultSCP(*faults, port=self.entered.port, **known)]
+        if self._right.port != self.entered.port:
+            scps.append(FaultSCP(port=self._right.port, **known))
         with ExitStack() as running:
-            faults = [self._fault] if self._fault else []
-            running.enter_context(FaultSCP(*faults, port=self.entered.port, **known))
-            if self._right.port != self.entered.port:
-                running.enter_context(EchoSCP(port=self._right.port, **known))
+            try:
+                for scp in scps:
+                    running.enter_context(scp)
+            except DicomlabError:
+                what = "Somebody else has the ports of this site, perhaps with the same seed."
+                raise DicomlabError(what, "Try again in a moment, or take another seed.") from None
             self._running = running.pop_all()
         return self
 

@@ -254,6 +254,12 @@ def test_a_recording_in_which_it_went_otherwise_is_one_clear_line() -> None:
         site.answer("web-server")
 
 
+def test_two_with_the_same_seed_at_once_are_told() -> None:
+    one, other = dl.broken_site(1, 42), dl.broken_site(1, 42)
+    with one, pytest.raises(DicomlabError, match="take another seed"), other:
+        pass
+
+
 def test_what_is_mended_is_tried_and_notentered() -> None:
     site = dl.broken_site(0, 42)
     with site:
