@@ -107,7 +107,9 @@ def echo(
         verdict = of_attempt(result.findings[0], calling_ae_title, called_ae_title, host, port)
         return replace(result, verdict=verdict)
     first = result.log[0]
-    entries = [(entry.time, entry.sender, entry.data) for entry in result.log[1:]]
+    entries = [
+        (entry.time, entry.sender, None if entry.reset else entry.data) for entry in result.log[1:]
+    ]
     capture = from_exchange(entries, first.requestor, first.acceptor, first.time)
     found: list[Association | Connection] = [*capture.associations, *capture.connections]
     whole = found[0]

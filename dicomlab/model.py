@@ -558,7 +558,9 @@ class Ending:
     kind: Literal["FIN", "RST"]
     time: int | None  # nanoseconds since 1970
     frame: int | None
-    hops: tuple[int, int] | None = None  # TTL of a RST, and of the sender's packets before it
+    # TTL or IPv6 hop limit of a RST, and of its sender's packets: the last one before it, else that
+    # of another connection which is nearest; None too where the headers are made up
+    hops: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dicomlab.model import (
     AssociationLine,
     Cause,
     Connection,
+    Ending,
     Finding,
     Likelihood,
     MessageLine,
@@ -33,6 +34,7 @@ from dicomlab.spec.statuses import status_text
 
 _TLS_PORT = ":2762"
 _ANSWERING = ("A-ASSOCIATE-AC", "A-ASSOCIATE-RJ", "P-DATA-TF")
+_SEVERAL_WAYS = 2  # hops by which packets of one sender may differ
 _TRANSIENT = 2  # Result of an A-ASSOCIATE-RJ
 RANK: dict[Likelihood, int] = {"certain": 0, "likely": 1, "possible": 2}
 STUBBORN = 3  # segments that were sent again, of one side
@@ -326,6 +328,11 @@ class _Case:
     def reset(self) -> bool:
         """Whether the connection was reset, not closed."""
         return bool(self.line.endings) and self.line.endings[0].kind == "RST"
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it was reset, and not by the end that the RST names, as it seems."""
+        return bool(self.line.endings) and _is_strange(self.line.endings[0])
 
     def late(self) -> PduLine | None:
         """What the acceptor still said after the requestor had given up."""
@@ -734,7 +741,7 @@ def _unanswered(case: _Case) -> Iterator[_Reason]:
         how = "reset" if case.reset else "closed"
         said = f"the acceptor {how} the connection in answer to the A-ASSOCIATE-RQ"
         tls = case.line.acceptor.endswith(_TLS_PORT)
-        yield from _closed_at_once(said, tls=tls)
+        yield from _closed_at_once(said, "possible" if case.stranger else "likely", tls=tls)
         if case.reset:
             yield from _cut(case)
     elif case.by == "requestor":
@@ -742,13 +749,15 @@ def _unanswered(case: _Case) -> Iterator[_Reason]:
         yield from _silence(case, said)
 
 
-def _closed_at_once(said: str, *, tls: bool = False) -> Iterator[_Reason]:
-    """The acceptor closed, and said nothing."""
+def _closed_at_once(
+    said: str, likelihood: Likelihood = "likely", *, tls: bool = False
+) -> Iterator[_Reason]:
+    """The acceptor closed, and said nothing; how likely it is that it meant to."""
     same = ("no byte tells these apart: the acceptor said nothing",)
     if tls:
         registered = f"{said}; port 2762 is that of DICOM over TLS"
-        yield _Reason("tls-at-acceptor-only", "likely", (registered,), same)
-    yield _Reason("caller-not-allowed", "likely", (said,), same)
+        yield _Reason("tls-at-acceptor-only", likelihood, (registered,), same)
+    yield _Reason("caller-not-allowed", likelihood, (said,), same)
     yield _Reason("tls-at-acceptor-only", "possible", (said,), same)
     yield _Reason("other-service", "possible", (said,), same)
     yield _Reason("acceptor-crashed", "possible", (said,), same)
@@ -777,24 +786,40 @@ def _closed(case: _Case) -> Iterator[_Reason]:
         yield from _silence(case, waited)
     elif case.awaited is not None or case.found("fragment-incomplete", "pdu-truncated"):
         middle = f"{said} while something was under way"
-        yield _Reason("connection-lost", "likely", (middle,), places={"side": side})
+        theirs: Likelihood = "possible" if case.stranger else "likely"
+        yield _Reason("connection-lost", theirs, (middle,), places={"side": side})
         if case.reset:
             yield from _cut(case)
     elif not broken:
-        yield _Reason(
-            "no-release", "certain", (f"{said}; nothing was open",), places={"side": side}
-        )
+        idle = (f"{said}; nothing was open",)
+        theirs = "possible" if case.stranger else "certain"
+        yield _Reason("no-release", theirs, idle, places={"side": side})
+        if case.stranger:
+            yield from _cut(case)
 
 
 def _cut(case: _Case) -> Iterator[_Reason]:
     """Whether a reset is of the peer, or of something on the way."""
-    reset = case.line.endings[0]
-    if reset.hops is not None and reset.hops[0] != reset.hops[1]:
-        differs = f"the RST has TTL {reset.hops[0]}, the packets before it {reset.hops[1]}"
-        yield _Reason("firewall-cut", "likely", (differs,))
-    else:
-        same = "the RST has the TTL of the packets before it" if reset.hops else ""
-        yield _Reason("firewall-cut", "possible", ("a RST ended it",), (same,) if same else ())
+    found, against = _hops(case.line.endings[0])
+    likelihood: Likelihood = "likely" if found else "possible"
+    yield _Reason("firewall-cut", likelihood, found or ("a RST ended it",), against)
+
+
+def _is_strange(ending: Ending) -> bool:
+    """Whether it is a RST that came over other hops than its sender's packets."""
+    return ending.hops is not None and ending.hops[0] != ending.hops[1]
+
+
+def _hops(reset: Ending | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the hops of a RST say for its being sent by something on the way, and against it."""
+    if reset is None or reset.hops is None:
+        return (), ()
+    came, before = reset.hops
+    if came == before:
+        return (), (f"the RST has the TTL or hop limit of the {reset.sender}'s packets: {came}",)
+    differs = f"the RST has TTL or hop limit {came}, the {reset.sender}'s packets have {before}"
+    near = "packets of one machine that take several ways may differ by so little"
+    return (differs,), (near,) if abs(came - before) <= _SEVERAL_WAYS else ()
 
 
 def _released(case: _Case) -> Iterator[_Reason]:
@@ -902,13 +927,25 @@ def _roles(case: _Case) -> Iterator[_Reason]:
 _Alone = tuple[str, list[_Reason]]
 
 
-def _refused_alone(_: Connection) -> _Alone:
+def _refused_alone(connection: Connection) -> _Alone:
     said = "a RST came in answer to the connection request"
-    reasons = [
-        _Reason("nothing-listens", "likely", (said,), _alike(("port-wrong", "firewall-resets"))),
-        _Reason("port-wrong", "possible", (said,), _alike(("nothing-listens",))),
-        _Reason("firewall-resets", "possible", (said,), _alike(("nothing-listens",))),
-    ]
+    answers = (one for one in connection.endings if one.sender == "acceptor" and one.kind == "RST")
+    found, against = _hops(next(answers, None))
+    if found:
+        forwarded = "a port that is forwarded to another machine looks the same"
+        reasons = [
+            _Reason("firewall-resets", "likely", (said, *found), (forwarded, *against)),
+            _Reason("nothing-listens", "possible", (said,), found),
+            _Reason("port-wrong", "possible", (said,), found),
+        ]
+    else:
+        alike = _alike(("nothing-listens",))
+        theirs = (said, *against)
+        reasons = [
+            _Reason("nothing-listens", "likely", theirs, _alike(("port-wrong", "firewall-resets"))),
+            _Reason("port-wrong", "possible", theirs, alike),
+            _Reason("firewall-resets", "possible", (said,), against or alike),
+        ]
     return "the connection was refused.", reasons
 
 

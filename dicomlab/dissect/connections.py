@@ -27,6 +27,7 @@ LOOK_BACK = 256  # packets in which the first copy of a retransmitted segment is
 LOOKS = 1 << 19  # packets that are looked at for that in all
 COMPARED = 4096  # retransmitted segments of a direction that are compared with their first copy
 ENDED = 1024  # connections that are over, and may still get a late packet
+ADDRESSES = 4096  # of acceptors of which is remembered with what hops their packets came
 OPEN = 4096  # connections that are kept; beyond that, those that were silent longest are ended
 _HALF = NUMBERS // 2
 _NO_DATA = SYN | RST  # a packet that carries none
@@ -39,6 +40,7 @@ class Ending(NamedTuple):
     kind: Literal["FIN", "RST"]
     time: int | None
     frame: int
+    hops: tuple[int, int | None] | None = None  # of a RST, and of its sender's packets before it
 
 
 class Direction(Protocol):
@@ -69,6 +71,10 @@ class Direction(Protocol):
         """How many were looked at; 0: none was seen."""
 
     @property
+    def hops(self) -> int | None:
+        """Of its last packet that was looked at, RST left out."""
+
+    @property
     def missing(self) -> int:
         """How many bytes the capture does not hold."""
 
@@ -91,6 +97,7 @@ class InOrder(NamedTuple):
     offset: int
     begins: int | None
     packets: int
+    hops: int | None
     seen: Seen | None = None
     missing: int = 0
     retransmitted: int = 0
@@ -137,12 +144,19 @@ class TcpConnection:
             self.start_time = time if self.start_time is None else min(self.start_time, time)
             self.stop_time = time if self.stop_time is None else max(self.stop_time, time)
 
-    def end(self, side: int, kind: Literal["FIN", "RST"], time: int | None, frame: int) -> None:
+    def end(
+        self,
+        side: int,
+        kind: Literal["FIN", "RST"],
+        time: int | None,
+        frame: int,
+        hops: tuple[int, int | None] | None = None,
+    ) -> None:
         """A side ends it; the first time counts."""
         for one in self.endings:
             if one.side == side and one.kind == kind:
                 return
-        self.endings.append(Ending(side, kind, time, frame))
+        self.endings.append(Ending(side, kind, time, frame, hops))
 
 
 class _Long(TcpConnection):
@@ -185,8 +199,10 @@ class _Long(TcpConnection):
             if segment.acknowledges is not None and other.begins is None:  # of a SYN that was lost
                 other.synchronise((segment.acknowledges - 1) & MODULO)
         if segment.flags & RST:  # what a RST carries is a text for people, no part of the stream
-            self.end(side, "RST", seen.time, seen.frame)
+            hops = None if segment.hops is None else (segment.hops, stream.hops)
+            self.end(side, "RST", seen.time, seen.frame, hops)
             return
+        stream.hops = segment.hops
         stream.segment(segment, seen)
         if segment.flags & FIN:
             self.end(side, "FIN", seen.time, seen.frame)
@@ -205,8 +221,8 @@ class _Long(TcpConnection):
 
 
 # a packet of a brief connection: side, sequence number, acknowledgement number, flags, data, frame,
-# ticks, place
-_Packet = tuple[int, int, int, int, bytes, int, int, int]
+# ticks, place, hops
+_Packet = tuple[int, int, int, int, bytes, int, int, int, int]
 # side, offset, bytes, and the packet that carried them: its time, frame, place
 Piece = tuple[int, int, bytes, int | None, int, int]
 
@@ -261,8 +277,9 @@ class Brief:
         following: list[int | None] = [None, None]  # the sequence number that is due
         acknowledged: list[int | None] = [None, None]  # of the other side, by the last packet
         offsets = [0, 0]
+        before: list[int | None] = [None, None]  # the hops of the packet before
         time = self.interface.time
-        for side, sequence, expected, flags, data, frame, ticks, place in self.packets:
+        for side, sequence, expected, flags, data, frame, ticks, place, hops in self.packets:
             if flags & ACK:
                 acknowledged[side] = expected
             if sequence == following[side] and not flags & _NO_DATA:
@@ -279,14 +296,16 @@ class Brief:
                 begins[side] = following[side] = (sequence + 1) & MODULO
                 connection.asked = 0
             elif flags & RST:
-                connection.end(side, "RST", time(ticks), frame)
+                connection.end(side, "RST", time(ticks), frame, (hops, before[side]))
+                continue
             else:
                 return None
+            before[side] = hops
         if _lacks(acknowledged[0], following[1]) or _lacks(acknowledged[1], following[0]):
             return None
         connection.directions = (
-            InOrder(offsets[0], begins[0], self.sides & 1),
-            InOrder(offsets[1], begins[1], self.sides & 2),
+            InOrder(offsets[0], begins[0], self.sides & 1, before[0]),
+            InOrder(offsets[1], begins[1], self.sides & 2, before[1]),
         )
         connection.first_frame, connection.last_frame = self.packets[0][5], self.frame
         all_ticks = [packet[6] for packet in self.packets]
@@ -329,6 +348,8 @@ class Connections:
         self._recent: deque[Record] = deque(maxlen=LOOK_BACK)
         self._looks = LOOKS
         self._room = Room()
+        self._hops: dict[bytes, set[int]] = {}  # of each acceptor's address, those of its packets
+        self._made_up = False  # whether the headers are
 
     def read(self, reader: Reader) -> None:  # noqa: C901 - a call for each packet would cost more
         """All packets of a capture file."""
@@ -347,6 +368,7 @@ class Connections:
             if interface is not current:
                 current = interface
                 beginning, unpack, least, before_ip = lane(interface.link_type)
+                self._made_up = reader.made_up
             if captured == size and size >= least:
                 (
                     begins, total, part, protocol, key, sequence, expected, words, flags,
@@ -376,6 +398,7 @@ class Connections:
                             if not stream.waiting:
                                 place = source.base + at - interface.header
                                 stream.acknowledge(expected)
+                                stream.hops = buffer[at + before_ip + 8]
                                 seen = Seen(interface.time(ticks), frame, place)
                                 stream.follow(buffer[start : start + length], seen)
                                 continue
@@ -388,7 +411,10 @@ class Connections:
                                 continue
                             data = buffer[start : start + length]
                             place = source.base + at - interface.header
-                            packet = (side, sequence, expected, flags, data, frame, ticks, place)
+                            packet = (
+                                side, sequence, expected, flags, data, frame, ticks, place,
+                                buffer[at + before_ip + 8],
+                            )  # fmt: skip
                             brief.packets.append(packet)
                             brief.size += length
                             if flags & 5 or brief.size > BRIEF_BYTES or len(brief.packets) >= BRIEF:
@@ -397,8 +423,9 @@ class Connections:
                         data = buffer[start : start + length]
                         place = source.base + at - interface.header
                         acknowledges = expected if flags & ACK else None
+                        hops = buffer[at + before_ip + 8]
                         usual = Segment(
-                            *_ends(key), sequence, flags, data, length, place, acknowledges
+                            *_ends(key), sequence, flags, data, length, place, acknowledges, hops
                         )
                         self.segment(usual, Seen(interface.time(ticks), frame, place))
                         continue
@@ -422,8 +449,8 @@ class Connections:
         self._segment(connection, side, segment, seen)
 
     def finish(self) -> None:
-        """The capture ends."""
-        for connection in list(self._open.values()):
+        """The capture ends: first of what was said, so that a RST alone is held against it."""
+        for connection in sorted(self._open.values(), key=lambda one: not one.has_data):
             self._close(connection)
         self._recent.clear()
 
@@ -521,10 +548,10 @@ class Connections:
         connection = self._open_long(brief.number, brief.ends)
         time = brief.interface.time
         before: tuple[list[Segment], list[Segment]] = ([], [])
-        for side, sequence, expected, flags, data, frame, ticks, place in brief.packets:
+        for side, sequence, expected, flags, data, frame, ticks, place, hops in brief.packets:
             ends = connection.ends if side == 0 else connection.ends[::-1]
             acknowledges = expected if flags & ACK else None
-            segment = Segment(*ends, sequence, flags, data, len(data), place, acknowledges)
+            segment = Segment(*ends, sequence, flags, data, len(data), place, acknowledges, hops)
             seen = Seen(time(ticks), frame, place)
             self._segment(connection, side, segment, seen, before[side][::-1])
             before[side].append(segment)
@@ -556,13 +583,37 @@ class Connections:
         if isinstance(connection, Brief):
             whole = TcpConnection(connection.number, connection.ends)
             pieces = connection.in_order(whole)
-            if pieces is not None and self._read_brief(whole, pieces):
-                self._forget(connection)
-                return
+            if pieces is not None:
+                self._compare_hops(whole)
+                if self._read_brief(whole, pieces):
+                    self._forget(connection)
+                    return
             connection = self._lengthen(connection)
         self._forget(connection)
         connection.finish()
+        self._compare_hops(connection)
         self._closed(connection)
+
+    def _compare_hops(self, connection: TcpConnection) -> None:
+        """A RST is held against packets of its sender before it, or in other connections.
+
+        Who sends it in another's name is seldom as far away, or counts hops from another number
+        (Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009). Window and IP ID
+        decide nothing: Linux itself has 0 for both where it answers for a socket that is gone.
+        """
+        answered = connection.directions[1].hops
+        if answered is not None:
+            self._hops.setdefault(connection.ends[1][:-2], set()).add(answered)
+            if len(self._hops) > ADDRESSES:
+                del self._hops[next(iter(self._hops))]
+        for number, one in enumerate(connection.endings):
+            if one.hops is not None:
+                came, before = one.hops
+                if before is None:
+                    elsewhere = self._hops.get(connection.ends[one.side][:-2], ())
+                    before = min(elsewhere, key=lambda hops: abs(hops - came), default=None)
+                hops = None if before is None or self._made_up else (came, before)
+                connection.endings[number] = one._replace(hops=hops)
 
     def _forget(self, connection: _Long | Brief) -> None:
         """It is no longer open."""

@@ -46,6 +46,7 @@ class Segment(NamedTuple):
     size: int  # bytes of data on the wire
     place: int = 0  # in the file, of the first packet that carried it
     acknowledges: int | None = None  # the sequence number that is expected from the other end
+    hops: int | None = None  # TTL or IPv6 hop limit: how many more it could have gone
 
 
 @lru_cache(_ENDS)
@@ -127,11 +128,12 @@ def key(source: End, target: End) -> bytes:
 class _Part:
     """What is left of a packet behind the headers read so far: ``data[at:stop]``."""
 
-    __slots__ = ("at", "data", "place", "stop", "wire")
+    __slots__ = ("at", "data", "hops", "place", "stop", "wire")
 
-    def __init__(self, data: bytes, wire: int, place: int = 0) -> None:
+    def __init__(self, data: bytes, wire: int, place: int = 0, hops: int | None = None) -> None:
         self.data = data
         self.place = place
+        self.hops = hops  # of the innermost IP header so far
         self.at = 0
         self.stop = len(data)
         self.wire = max(wire, len(data))  # bytes that were left on the wire
@@ -250,6 +252,7 @@ class Network:
         part.limit(part.number(2, 2) or part.wire)  # 0: cut up by the network card, after this
         identity = part.data[part.at + 4 : part.at + 6]
         place = part.number(6, 2)
+        part.hops = part.data[part.at + 8]
         protocol = part.number(9, 1)
         addresses = part.data[part.at + 12 : part.at + 20]
         part.skip(header)
@@ -264,6 +267,7 @@ class Network:
             return None
         size = part.number(4, 2)
         protocol = part.number(6, 1)
+        part.hops = part.data[part.at + 7]
         addresses = part.data[part.at + 8 : part.at + 40]
         part.skip(40)
         if size:  # 0: a jumbogram, or cut up by the network card
@@ -300,7 +304,7 @@ class Network:
         self._joined[key] = self._datagrams.pop(key).pieces
         if len(self._joined) > self.JOINED:
             del self._joined[next(iter(self._joined))]
-        return _Part(whole, len(whole), datagram.place)
+        return _Part(whole, len(whole), datagram.place, part.hops)
 
     def _gre(self, part: _Part, depth: int) -> Segment | None:
         flags, ether_type = part.number(0, 1), part.number(2, 2)
@@ -350,4 +354,5 @@ def _tcp(part: _Part, addresses: bytes) -> Segment | None:
         part.wire,
         part.place,
         acknowledged if flags & ACK else None,
+        part.hops,
     )

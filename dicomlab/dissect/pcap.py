@@ -40,6 +40,7 @@ _SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER = 0x1A2B3C4D
+MADE_UP = "TCP/IP headers are made up"  # a comment that has this says so of all packets
 _COMMENT, _NAME, _APPLICATION, _RESOLUTION, _TIME_OFFSET = 1, 2, 4, 9, 14
 
 
@@ -398,6 +399,7 @@ class Reader:
         self.interfaces: list[Interface] = []  # all that were seen
         self.sections: list[Section] = []
         self.comments: list[str] = []
+        self.made_up = False  # a comment says that the headers are
         self.digits = 0  # decimal places of the times
         self.damage: str | None = None
         self._at = 0  # in the source's buffer, of what comes next
@@ -596,7 +598,9 @@ class Reader:
 
     def _comment(self, options: dict[int, bytes]) -> None:
         if _COMMENT in options and len(self.comments) < 100:
-            self.comments.append(options[_COMMENT].decode("utf-8", "replace"))
+            comment = options[_COMMENT].decode("utf-8", "replace")
+            self.comments.append(comment)
+            self.made_up = self.made_up or MADE_UP in comment
 
     def _interface(self, size: int, section: Section) -> None:
         at, order = self._at, section.order

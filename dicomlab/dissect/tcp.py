@@ -84,6 +84,7 @@ class Stream:
         "early",
         "first_acknowledged",
         "frame",
+        "hops",
         "idle_frame",
         "interface",
         "missing",
@@ -105,6 +106,7 @@ class Stream:
         self._goal = 0  # the offset behind those
         self.with_syn = False
         self.packets = 0  # 0: none was seen
+        self.hops: int | None = None  # of the last packet that was looked at, RST left out
         self.missing = 0
         self.retransmitted = 0  # segments that came again, wholly or in part
         self.early = 0  # segments that came before their turn

@@ -338,8 +338,8 @@ def _by_side(values: tuple[int, int]) -> Mapping[Side, int]:
 
 
 def _ending(row: Row, sides: tuple[Side, Side], frames: tuple[int, int] | None) -> Ending:
-    side, kind, time, frame = row
-    return Ending(sides[side], kind, time, frame if frames else None)
+    side, kind, time, frame, hops = row
+    return Ending(sides[side], kind, time, frame if frames else None, hops)
 
 
 def make_connection(_: int, row: Row) -> Connection:

@@ -11,7 +11,7 @@ from dicomlab.protocol.codec import decode
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """Bytes that one end sent; without bytes, the opening or the closing of the connection.
+    """Bytes that one end sent; without bytes, the opening or the end of the connection.
 
     Bytes that came are one PDU, or what there is of one at the end. The states are those of the
     end that keeps the log (PS3.8 Table 9-10).
@@ -25,6 +25,7 @@ class LogEntry:
     data: bytes
     before: str
     after: str
+    reset: bool = False  # the connection was ended by a RST
 
     @property
     def pdus(self) -> tuple[Pdu, ...]:
@@ -36,7 +37,8 @@ class LogEntry:
         """In a word or two, what happened."""
         if not self.data:
             opened = self.before == "Sta1" != self.after
-            return "opens the connection" if opened else "closes the connection"
+            how = "opens" if opened else "resets" if self.reset else "closes"
+            return f"{how} the connection"
         return " + ".join(pdu.name for pdu in self.pdus)
 
     def __str__(self) -> str:

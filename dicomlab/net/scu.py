@@ -174,7 +174,8 @@ class SCU:
             what = f"{self.remote} took no bytes for {self.timeout:g} s."
             raise PeerError(what, _ask(self.remote), "peer-silent") from None
         except OSError as problem:
-            raise self._gone(f"{self.remote} has closed the connection ({problem}).") from None
+            what = f"{self.remote} has closed the connection ({problem})."
+            raise self._gone(what, problem) from None
 
     def _take(self, deadline: float, seconds: float) -> bytes:
         if not self._open:
@@ -187,7 +188,7 @@ class SCU:
             raise PeerError(what, _ask(self.remote), "peer-silent") from None
         except OSError as problem:
             what = f"{self.remote} sent {self._so_far()}, then broke the connection ({problem})."
-            raise self._gone(what) from None
+            raise self._gone(what, problem) from None
         if not data:
             raise self._gone(f"{self.remote} sent {self._so_far()}, then closed the connection.")
         self._arrived = time.time_ns()
@@ -197,11 +198,11 @@ class SCU:
         unread = self.unread
         return "nothing" if unread is None else f"{len(unread)} bytes, which are no whole PDU,"
 
-    def _gone(self, what: str) -> PeerError:
-        self._close("acceptor")
+    def _gone(self, what: str, problem: OSError | None = None) -> PeerError:
+        self._close("acceptor", reset=isinstance(problem, ConnectionResetError))
         return PeerError(what, _ask(self.remote), "peer-closed")
 
-    def _close(self, by: Side) -> None:
+    def _close(self, by: Side, *, reset: bool = False) -> None:
         if not self._open:
             return
         self._open = False
@@ -212,13 +213,20 @@ class SCU:
         self._socket.close()
         if before != "Sta1":
             self._layer.step("Evt17")
-        self._note(by, b"", before)
+        self._note(by, b"", before, reset=reset)
 
-    def _note(self, sender: Side, data: bytes, before: str, when: int | None = None) -> None:
-        entry = LogEntry(
-            when or time.time_ns(), 0, self.local, self.remote, sender, data, before, self.state
-        )
-        self._log.append(entry)
+    def _note(
+        self,
+        sender: Side,
+        data: bytes,
+        before: str,
+        when: int | None = None,
+        *,
+        reset: bool = False,
+    ) -> None:
+        ends = self.local, self.remote
+        when = when or time.time_ns()
+        self._log.append(LogEntry(when, 0, *ends, sender, data, before, self.state, reset))
 
 
 def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, Endpoint, Endpoint]:

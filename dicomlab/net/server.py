@@ -292,8 +292,9 @@ class Server(ABC):
             data = connection.socket.recv(_CHUNK)
         except BlockingIOError:
             return
-        except OSError:
-            data = b""
+        except OSError as problem:
+            self._lost(connection, problem)
+            return
         if data:
             acts = self.hears(connection, data)
             if acts:
@@ -395,8 +396,8 @@ class Server(ABC):
             sent = connection.socket.send(connection.outgoing)
         except BlockingIOError:
             sent = 0
-        except OSError:
-            self._close(connection, "requestor")
+        except OSError as problem:
+            self._lost(connection, problem)
             return
         del connection.outgoing[:sent]
         self._watch(connection)
@@ -417,6 +418,9 @@ class Server(ABC):
         if connection.events:
             self._selector.register(connection.socket, connection.events, connection)
 
+    def _lost(self, connection: Connection, problem: OSError) -> None:
+        self._close(connection, "requestor", reset=isinstance(problem, ConnectionResetError))
+
     def _close(
         self, connection: Connection, by: Side, before: str | None = None, *, reset: bool = False
     ) -> None:
@@ -431,7 +435,7 @@ class Server(ABC):
             self._note(connection, "requestor", bytes(unread), before)
         if layer.state != "Sta1":
             layer.step("Evt17")
-        self._note(connection, by, b"", before)
+        self._note(connection, by, b"", before, reset=reset)
         self._connections.remove(connection)
         if connection.events:
             self._selector.unregister(connection.socket)
@@ -447,7 +451,15 @@ class Server(ABC):
         seconds = self.artim if connection.layer.artim else self.idle_timeout
         connection.deadline = time.monotonic() + seconds
 
-    def _note(self, connection: Connection, sender: Side, data: bytes, before: str) -> None:
+    def _note(
+        self,
+        connection: Connection,
+        sender: Side,
+        data: bytes,
+        before: str,
+        *,
+        reset: bool = False,
+    ) -> None:
         self._logged += len(data) + _ENTRY
         while self._logged > _LOG:
             self._logged -= len(self._log.popleft().data) + _ENTRY
@@ -461,6 +473,7 @@ class Server(ABC):
                 data,
                 before,
                 connection.layer.state,
+                reset,
             )
         )
 

@@ -22,7 +22,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicomlab.dissect.pcap import Writer
+from dicomlab.dissect.pcap import MADE_UP, Writer
 from dicomlab.dissect.synth import TcpConversation
 from dicomlab.model import CaptureError, Endpoint, Side
 
@@ -39,7 +39,7 @@ LIMITS = (
 )
 _COMMENT = (
     "Recorded by the relay of dicomlab, which stood between the two ends and is left out. The "
-    "TCP/IP headers are made up; the bytes, their order and their times are real."
+    f"{MADE_UP}; the bytes, their order and their times are real."
 )
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger: 0 s
 

@@ -24,6 +24,7 @@ from dicomlab.model import (
     Capture,
     Comparison,
     Connection,
+    Ending,
     Finding,
     MessageLine,
     PduLine,
@@ -66,7 +67,7 @@ def _pieces(capture: Capture) -> Iterator[str]:
         yield from _association(association, digits)
     yield '],\n"connections": ['
     for number, connection in enumerate(capture.connections):
-        yield (",\n" if number else "\n") + json.dumps(_connection(connection))
+        yield (",\n" if number else "\n") + json.dumps(_connection(connection, digits))
     yield "]}\n"
 
 
@@ -105,7 +106,8 @@ def _association(association: AssociationLine, digits: int) -> Iterator[str]:
     yield (
         f'], "missing_bytes": {_sides(association.missing_bytes)}'
         f', "retransmitted_segments": {_sides(association.retransmitted_segments)}'
-        f', "out_of_order_segments": {_sides(association.out_of_order_segments)}, "findings": ['
+        f', "out_of_order_segments": {_sides(association.out_of_order_segments)}'
+        f', "endings": [{_endings(association.endings, digits)}], "findings": ['
     )
     yield from _joined(map(_finding, association.findings))
     yield f'], "verdict": {_verdict(association.verdict)}}}'
@@ -184,6 +186,17 @@ def _sides(counts: Mapping[Side, int]) -> str:
     return f'{{"requestor": {counts["requestor"]}, "acceptor": {counts["acceptor"]}}}'
 
 
+def _endings(endings: Iterable[Ending], digits: int) -> str:
+    return ", ".join(
+        [
+            f'{{"by": "{one.sender}", "kind": "{one.kind}", "time": {_time(one.time, digits)}'
+            f', "frame": {_number(one.frame)}'
+            f', "hops": {"null" if one.hops is None else f"[{one.hops[0]}, {one.hops[1]}]"}}}'
+            for one in endings
+        ]
+    )
+
+
 @lru_cache(256)
 def _outcome(outcome: tuple[Any, ...]) -> str:
     keys = "ended", "by", "result", "source", "reason"
@@ -210,13 +223,14 @@ def _pairs(values: Mapping[str, Any]) -> str:
 _WRITE: dict[type, Callable[[Any], str]] = {int: str, str: quoted}
 
 
-def _connection(connection: Connection) -> dict[str, Any]:
+def _connection(connection: Connection, digits: int) -> dict[str, Any]:
     return {
         "connection": connection.connection,
         "requestor": str(connection.requestor),
         "acceptor": str(connection.acceptor),
         "kind": connection.kind,
         "bytes": dict(connection.bytes),
+        "endings": json.loads(f"[{_endings(connection.endings, digits)}]"),
         "findings": [json.loads(_finding(one)) for one in connection.findings],
         "verdict": json.loads(_verdict(connection.verdict)),
     }

@@ -47,6 +47,8 @@ def held(capture: Capture, associations: Iterable[Association] | None = None) ->
             del one["connection"]
             for pdu in one["pdus"]:
                 del pdu["frames"]
+            for ending in one["endings"]:
+                del ending["frame"]
             for finding in one["findings"]:
                 del finding["evidence"]["frames"]
             found.append(one)

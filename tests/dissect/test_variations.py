@@ -209,6 +209,16 @@ def _less(one: Json, ignored: frozenset[str]) -> None:
         for finding in one["findings"]:
             del finding["evidence"]["frames"]
     one["findings"].sort(key=json.dumps)
+    for ending in one["endings"]:
+        _timed(ending, ("time",), ignored)
+        if "frames" in ignored:
+            del ending["frame"]
+        if "numbers" in ignored:  # packets come in another order
+            del ending["hops"]
+    if "order" in ignored:
+        one["endings"].sort(key=json.dumps)
+    if "endings" in ignored:
+        del one["endings"]
     if "pdus" in one:
         _less_of_an_association(one, ignored)
 

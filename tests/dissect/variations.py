@@ -574,12 +574,13 @@ def in_ipv6(*headers: tuple[int, bytes]) -> Change:
             yield ip
             return
         header, payload = split(ip)
-        ends = header[8:40]
+        ends, hops = header[8:40], header[7]
         if len(header) < 40 or header[0] >> 4 == 4:
+            hops = header[8]
             ends = as_ipv6_address(header[12:16]) + as_ipv6_address(header[16:20])
         kinds = [kind for kind, _ in headers] + [TCP]
         chain = b"".join(bytes([kinds[n + 1]]) + body for n, (_, body) in enumerate(headers))
-        yield sized(b"\x60\x0c\0\x01\0\0" + bytes([kinds[0], 64]) + ends, chain + payload)
+        yield sized(b"\x60\x0c\0\x01\0\0" + bytes([kinds[0], hops]) + ends, chain + payload)
 
     return each_ip(change)
 
@@ -1197,6 +1198,7 @@ COUNTS = frozenset({"counts"})  # how many segments came again or early
 TIMES = frozenset({"times"})
 ORDER = frozenset({"order"})  # which of two PDUs of different directions comes first
 NUMBERING = frozenset({"numbers"})  # of connections
+ENDINGS = frozenset({"endings"})  # how each side closed the connection
 
 
 def one_link_type(packets: Packets) -> bool:
@@ -1522,7 +1524,7 @@ def _tcp() -> Iterator[Variation]:
             frozenset({"ports"}),
             suits=partial(ports_stay_apart, port=port),
         )
-    yield _other("reset at the end", reset_at_the_end, loose)
+    yield _other("reset at the end", reset_at_the_end, loose | ENDINGS)
     change = _then(resegmented(1), fragmented(8))
     yield _other("segments of 1 in fragments of 8", change, loose, costly=True)
     yield _other(

@@ -182,6 +182,16 @@ def test_a_port_that_listens_and_says_nothing(scripted: Scripted) -> None:
     assert all("no byte tells these apart" in one.against[0] for one in result.verdict.causes)
 
 
+@pytest.mark.parametrize(("action", "kind"), [("reset", "RST"), ("close", "FIN")])
+def test_a_peer_that_resets_does_not_close(scripted: Scripted, action: str, kind: str) -> None:
+    result = echo(*scripted({"action": action}))
+    assert result.capture is not None
+    (association,) = result.capture.associations
+    assert [(one.sender, one.kind) for one in association.endings] == [("acceptor", kind)]
+    assert f"until the acceptor {action}" in result.verdict.summary
+    assert ("firewall-cut" in causes(result)) == (kind == "RST")
+
+
 # --- what the texts say -------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
 from dicomlab.protocol.upper_layer import UpperLayer
 from dicomlab.spec import names
+from tests.net.conftest import RESET
 
 IMPLICIT, EXPLICIT = names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_ENDIAN
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -220,6 +221,16 @@ def test_a_connection_without_a_request_is_closed_by_the_artim(scp: EchoSCP) -> 
     with socket.create_connection(scp.address) as silent:
         assert until_closed(silent) == b""
     assert [one.what for one in scp.log][-1] == "closes the connection"
+
+
+def test_a_peer_that_resets_is_logged_so(scp: EchoSCP) -> None:
+    with socket.create_connection(scp.address) as client:
+        client.sendall(bytes(build("A-ASSOCIATE-RQ")))
+        assert client.recv(1 << 16)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    while len(scp.log) < 4:
+        pass
+    assert (scp.log[-1].sender, scp.log[-1].what) == ("requestor", "resets the connection")
 
 
 def test_a_trickle_does_not_stop_the_artim(scp: EchoSCP) -> None:

@@ -127,6 +127,14 @@ def test_a_connection_that_ends_is_said_once_and_for_all(scripted: Scripted) -> 
         assert (scu.log[-1].sender, scu.log[-1].what) == ("acceptor", "closes the connection")
 
 
+def test_a_reset_is_logged_as_one(scripted: Scripted) -> None:
+    with calling(scripted({"action": "reset"})) as scu:
+        scu.send(REQUEST)
+        with pytest.raises(PeerError, match="reset"):
+            scu.receive()
+        assert (scu.log[-1].sender, scu.log[-1].what) == ("acceptor", "resets the connection")
+
+
 def test_a_release_collision_is_answered(scripted: Scripted) -> None:
     request, reply = (bytes(build(f"A-RELEASE-{kind}")).hex() for kind in ("RQ", "RP"))
     with calling(scripted(ACCEPT, {"send": request}, {"send": reply})) as scu:

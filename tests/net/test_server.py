@@ -62,6 +62,7 @@ def test_acts_are_done_in_their_order() -> None:
 def test_a_reset_is_one() -> None:
     with Acting(Reset()) as scp, asked(scp) as scu, pytest.raises(PeerError, match="reset"):
         scu.receive()
+    assert scp.log[-1].what == "resets the connection"
 
 
 def test_no_time_runs_out_while_it_pauses_itself() -> None:
