@@ -91,7 +91,7 @@ FAULTS: dict[str, str] = {
     "abort@message": "application-failed",
     "abort@release": "release-unanswered",
     "unanswered-context": "context-unanswered",
-    "strange-context": "broken-pdu",
+    "strange-context": "context-unanswered",  # EF19: answered under another ID
     "transfer-syntax": "broken-pdu",
     "max-length": "max-length-too-small",
     "close@connect": "caller-not-allowed",
