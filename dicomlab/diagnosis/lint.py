@@ -29,7 +29,7 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.leaves import finding
-from dicomlab.protocol.replay import sides_lacking, unexpected
+from dicomlab.protocol.replay import Illegal, sides_lacking, unexpected
 from dicomlab.spec import command, names
 from dicomlab.spec.services import may_stand_in, services_of
 from dicomlab.spec.statuses import is_listed, status_text
@@ -40,20 +40,14 @@ OPEN = 4096  # requests that are open, or answers that came first, of one side
 Look = Callable[[int], Pdu]  # gives the PDU at an index
 
 _ACCEPTED, _USER_REJECTION, _NO_REASON, _NO_ABSTRACT, _NO_TRANSFER = range(5)  # PS3.8 Table 9-18
+_PROVIDER = 2  # source of an A-ABORT
 _CALLING_UNKNOWN, _CALLED_UNKNOWN = (1, 3), (1, 7)  # source and reason of an A-ASSOCIATE-RJ
 _HEADERS = PDU_HEADER + 6  # bytes of a PDU and a PDV before the fragment (PS3.8 Table 9-23)
 _MANY_REFUSED = 8  # presentation contexts that are told one by one
+_UID_LIMIT = 64  # characters (PS3.5 9.1)
+_UNLIMITED = 1 << 32  # more than any PDU-length
 
-# requests that whoever accepted the association sends in the role that it has anyway: a notice
-_OF_THE_SCP = ("N-EVENT-REPORT-RQ",)
-# keys of the negotiation that an acceptor only uses to answer
-_ANSWERS = {
-    "async_ops_window": "an Asynchronous Operations Window",
-    "user_identity_response_length": "a user identity",
-}
-_ASKED_BY = {"user_identity_response_length": "user_identity"}
-
-
+_NOTICES = ("N-EVENT-REPORT-RQ",)  # requests of an SCP, which ask for no operation
 SAYS = ", and says:"  # before what a peer says itself
 
 
@@ -120,7 +114,7 @@ def _pointed(said: Said, look: Look) -> Finding:
     if index is not None:
         pdu = look(index)
         sender, frames = sender or pdu.sender, pdu.frames
-        place = place or pdu.span
+        place = pdu.span if place is None else place
         if path is not None:
             with suppress(KeyError, CaptureError):  # there are several, or the file is gone
                 place = pdu[path].span
@@ -141,17 +135,23 @@ class _Course:
     cut: set[str] = field(default_factory=set)  # types of which the first is not whole
     released_by: Side | None = None  # who asked for the release first
     collision: bool = False  # the other side asked for it as well
-    after_release: list[tuple[int, Side]] = field(default_factory=list)  # its P-DATA-TF after that
-    too_long: list[tuple[int, PduLine, int]] = field(default_factory=list)
+    babbled: Side | None = None  # who sent bytes that are no PDU as the last word
+    too_long: bool = False  # there are P-DATA-TF that the receiver does not take
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all is known that was proposed and answered."""
+        return self.first.keys() >= _AGREEMENT and not _AGREEMENT & self.cut
 
 
 _OPPOSITE: Mapping[Side, Side] = {"requestor": "acceptor", "acceptor": "requestor"}
 _OPENING = ("A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "A-ASSOCIATE-RJ")
+_AGREEMENT = {"A-ASSOCIATE-RQ", "A-ASSOCIATE-AC"}
 
 
 def _course(association: AssociationLine) -> _Course:
     course = _Course()
-    limits = {side: _limit(association, _OPPOSITE[side]) for side in _OPPOSITE}
+    limits = _limits(association)
     first = course.first
     for index, pdu in enumerate(association.pdus):
         sender, kind = pdu.sender, pdu.type or ""
@@ -163,19 +163,21 @@ def _course(association: AssociationLine) -> _Course:
                 course.cut.add(kind)
         elif kind == "A-RELEASE-RQ" and sender != course.released_by:
             course.collision = True
-        if kind == "P-DATA-TF" and sender is not None:
-            limit = limits[sender]
-            if 0 < limit < pdu.end - pdu.start - PDU_HEADER and len(course.too_long) <= ALIKE:
-                course.too_long.append((index, pdu, limit))
-            if sender == course.released_by and len(course.after_release) <= ALIKE:
-                course.after_release.append((index, sender))
+        if kind == "P-DATA-TF" and sender is not None and _length(pdu) > limits[sender]:
+            course.too_long = True
+        course.babbled = None if kind else sender
     return course
 
 
-def _limit(association: AssociationLine, of: Side) -> int:
-    """The longest P-DATA-TF that a side takes (PDU-length); 0: any."""
-    length = association.negotiation[of].get("max_pdu_length")
-    return length if isinstance(length, int) else 0
+def _limits(association: AssociationLine) -> dict[Side, int]:
+    """How long the P-DATA-TF of a side may be: as its peer says (PS3.8 D.1)."""
+    stated = {side: association.negotiation[side].get("max_pdu_length") for side in _OPPOSITE}
+    return {side: stated[peer] or _UNLIMITED for side, peer in _OPPOSITE.items()}
+
+
+def _length(pdu: PduLine) -> int:
+    """The PDU-length, as far as the PDU is there."""
+    return pdu.end - pdu.start - PDU_HEADER
 
 
 # --- how it was answered, and how it ended ----------------------------------------------------
@@ -183,7 +185,7 @@ def _limit(association: AssociationLine, of: Side) -> int:
 
 def _rejection(association: AssociationLine, course: _Course) -> Iterator[Said]:
     ended, by, result, source, reason = association.outcome
-    if ended != "rejected":
+    if ended != "rejected" or by != "acceptor":  # a requestor has nothing to reject
         return
     where = Where(by, course.first.get("A-ASSOCIATE-RJ"))
     kind = names.REJECT_RESULTS.get(result, "rejected")
@@ -204,34 +206,45 @@ def _ending(association: AssociationLine, course: _Course) -> Iterator[Said]:
     ended, by, _, source, reason = association.outcome
     if ended == "aborted":
         yield from _abortion(association, course, by, source, reason)
-    elif ended == "unanswered":
-        yield from _not_answered(association, by, "the A-ASSOCIATE-RQ")
+    elif ended == "unanswered" and "A-ASSOCIATE-RQ" not in course.cut:
+        yield from _not_answered(association, by, "the A-ASSOCIATE-RQ", "acceptor")
     elif ended == "closed-without-release":
-        awaited = awaited_from(association)
-        if awaited is not None:
+        yield from _unreleased(association, course, by)
+
+
+def _unreleased(association: AssociationLine, course: _Course, by: Side) -> Iterator[Said]:
+    """The connection was closed, whatever was asked or open."""
+    answered = course.babbled == _OPPOSITE[by]  # if with nothing that can be read
+    hasty = course.released_by == by and not answered and _hurried(association)
+    awaited = _owing(association)
+    if awaited is not None:
+        if not answered:
             yield from _not_answered(association, by, "the request", awaited)
-        elif "A-RELEASE-RQ" in course.first:
-            yield _release_unanswered(course, "the connection was closed instead")
-            if association.outcome[1] == "acceptor":
-                how = "reset" if _reset(association) else "closed"
-                yield Said("peer-closed", f"the acceptor {how} it in place of an answer", Where(by))
-        else:
-            end = "closed" if not _reset(association) else "reset"
-            yield Said("closed-without-release", f"the {by} {end} the connection", Where(by))
+    elif course.released_by is not None and not hasty:
+        yield _release_unanswered(course, "the connection was closed instead")
+        if by != course.released_by:
+            what = f"the {by} {_closed(association)} it in place of an answer"
+            yield Said("peer-closed", what, Where(by))
+    else:
+        what = f"the {by} {_closed(association)} the connection"
+        yield Said("closed-without-release", what, Where(by))
 
 
 def _abortion(
     association: AssociationLine, course: _Course, by: Side, source: Any, reason: Any
 ) -> Iterator[Said]:
-    if "A-RELEASE-RQ" in course.first and awaited_from(association) is None:
+    awaited = _owing(association)
+    associated = "A-ASSOCIATE-AC" in course.first or sides_lacking(association)
+    # an upper layer that aborts has not understood the A-RELEASE-RQ
+    refused = source == _PROVIDER and by != course.released_by
+    if course.released_by is not None and associated and awaited is None and not refused:
         yield _release_unanswered(course, "an A-ABORT came instead")
         return
     meaning = names.ABORT_REASONS.get((source, reason), "a reason that the standard reserves")
     who = "the application" if source == 0 else "the upper layer"
     said = "" if source == 0 else f": {meaning}"
     what = f"by {who} of the {by} (source {source}, reason {reason}){said}"
-    yield Said("association-aborted", what, Where(by, _last(association, "A-ABORT")))
-    awaited = awaited_from(association)
+    yield Said("association-aborted", what, Where(by, course.first.get("A-ABORT")))
     waited = _waited(association, by)
     if awaited is not None and awaited != by and waited is not None and waited >= PATIENCE:
         what = f"the {awaited} said nothing for {seconds(waited)}, then the {by} gave up"
@@ -243,17 +256,20 @@ def _release_unanswered(course: _Course, how: str) -> Said:
 
 
 def _not_answered(
-    association: AssociationLine, by: Side | None, what: str, awaited: Side = "acceptor"
+    association: AssociationLine, by: Side, what: str, awaited: Side
 ) -> Iterator[Said]:
     """Whoever should have answered closed the connection, or kept silent until the other did."""
     if by == awaited:
-        how = "reset" if _reset(association) else "closed"
-        yield Said("peer-closed", f"the {by} {how} the connection, and left {what} open", Where(by))
+        how = f"the {by} {_closed(association)} the connection, and left {what} open"
+        yield Said("peer-closed", how, Where(by))
+    elif _hurried(association):
+        how = f"the {by} {_closed(association)} the connection, and did not wait for the answer"
+        yield Said("peer-closed", how, Where(by))
     else:
         since = _quiet(association)
         long = f" for {seconds(since)}" if since is not None else ""
-        gave_up = f", then the {by} gave up" if by else ""
-        yield Said("peer-silent", f"{what} got no answer{long}{gave_up}", Where(awaited))
+        how = f"{what} got no answer{long}, then the {by} gave up"
+        yield Said("peer-silent", how, Where(awaited))
 
 
 PATIENCE = 200_000_000  # nanoseconds of silence that somebody may have given up for
@@ -264,8 +280,16 @@ def seconds(nanoseconds: int) -> str:
     return f"{nanoseconds / 1e9:.3g} s"
 
 
-def _reset(association: AssociationLine) -> bool:
-    return bool(association.endings) and association.endings[0].kind == "RST"
+def _closed(association: AssociationLine) -> str:
+    """How the connection was ended first."""
+    ends = association.endings
+    return "reset" if ends and ends[0].kind == "RST" else "closed"
+
+
+def _hurried(association: AssociationLine) -> bool:
+    """Whether the connection was ended sooner than anybody can be expected to answer."""
+    quiet = _quiet(association)
+    return quiet is not None and quiet < PATIENCE
 
 
 def _quiet(association: AssociationLine) -> int | None:
@@ -290,11 +314,6 @@ def _waited(association: AssociationLine, by: Side) -> int | None:
     return waited
 
 
-def _last(association: AssociationLine, kind: str) -> int | None:
-    """The index of the last PDU of that type."""
-    return max((n for n, one in enumerate(association.pdus) if one.type == kind), default=None)
-
-
 def awaited_from(association: AssociationLine) -> Side | None:
     """Who owes the next PDU: the answer to an A-ASSOCIATE-RQ, or to a request; else None."""
     opened = {one.type for one in association.pdus if one.type in _OPENING}
@@ -307,7 +326,13 @@ def awaited_from(association: AssociationLine) -> Side | None:
                 open_requests.pop((_OPPOSITE[one.sender], one.responding_to), None)
         elif one.type != "C-CANCEL-RQ" and one.complete and len(open_requests) < OPEN:
             open_requests[one.sender, one.message_id] = _OPPOSITE[one.sender]
-    return next(iter(open_requests.values()), None)
+    return next(reversed(open_requests.values()), None)  # within a C-GET: that of its C-STORE
+
+
+def _owing(association: AssociationLine) -> Side | None:
+    """The same, where the answer is not among the bytes that the recording lacks."""
+    awaited = awaited_from(association)
+    return None if awaited is None or association.missing_bytes[awaited] else awaited
 
 
 # --- in which order ---------------------------------------------------------------------------
@@ -320,16 +345,20 @@ def _sequence(association: AssociationLine, course: _Course) -> Iterator[Said]:
     known = len(order) <= BRIEF and not lacking and _is_in_order(order)
     for one in () if known else unexpected(association.pdus, lacking):
         over = one.ignored or one.state == "Sta13"  # it may have been on its way
-        code = "sequence-ignored" if over else "sequence-unexpected-pdu"
+        excused = over and not _after_own_release(one, course)
+        code = "sequence-ignored" if excused else "sequence-unexpected-pdu"
         what = f"{one.type or 'what is no PDU'} is {one}"
         yield Said(code, what, Where(one.sender, one.index))
-    for index, sender in course.after_release:
-        what = f"the {sender} sends a P-DATA-TF after its A-RELEASE-RQ"
-        yield Said("sequence-unexpected-pdu", what, Where(sender, index))
     release = course.first.get("A-RELEASE-RQ")
     if release is not None and course.released_by == "acceptor" and not course.collision:
         what = "the acceptor asks for the release, which is the requestor's to do"
         yield Said("sequence-unexpected-pdu", what, Where("acceptor", release))
+
+
+def _after_own_release(one: Illegal, course: _Course) -> bool:
+    """Whether it is data of who had asked for the release: not even crossing explains that."""
+    asked = one.sender == course.released_by and one.index > course.first["A-RELEASE-RQ"]
+    return asked and one.type == "P-DATA-TF"
 
 
 @lru_cache(maxsize=1024)
@@ -366,7 +395,7 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
         if context[3] not in (None, _ACCEPTED):
             refused += 1
         if refused <= _MANY_REFUSED and (asked or context[3]):
-            yield from _context(context, where)
+            yield from _context(context, where, asked=asked)
     if refused > _MANY_REFUSED:
         what = f"{refused - _MANY_REFUSED} more presentation contexts were refused"
         yield Said("context-refused", what, where)
@@ -377,17 +406,16 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
         yield Said("no-context-accepted", what, where)
 
 
-@lru_cache(maxsize=256)
 def _all_agreed(contexts: tuple[tuple[Any, ...], ...]) -> bool:
     """Whether each was accepted with a transfer syntax that was proposed; most are."""
     return bool(contexts) and all(one[3] == _ACCEPTED and one[4] in one[2] for one in contexts)
 
 
-def _context(context: tuple[Any, ...], accept: Where) -> Iterator[Said]:
+def _context(context: tuple[Any, ...], accept: Where, *, asked: bool) -> Iterator[Said]:
     ident, abstract, proposed, result, accepted = context
     where = accept._replace(path=f"Presentation Context[id={ident}]")
     name = f"presentation context {ident}"
-    if abstract is None and not proposed:
+    if asked and abstract is None and not proposed:
         yield Said("context-id-not-proposed", f"{name} was never proposed", where)
     elif result is None:
         yield Said("context-unanswered", f"{name} has no answer", accept)
@@ -413,32 +441,56 @@ def _refused(
 
 def _answers(association: AssociationLine, course: _Course) -> Iterator[Said]:
     """What the acceptor answers of the user information, against what was proposed."""
-    accept = course.first.get("A-ASSOCIATE-AC")
-    if accept is None or "A-ASSOCIATE-RQ" not in course.first:
+    if not course.agreed:
         return
+    accept = course.first["A-ASSOCIATE-AC"]
     asked, answered = association.negotiation["requestor"], association.negotiation["acceptor"]
-    where = Where("acceptor", accept, "User Information")
-    for key, name in _ANSWERS.items():
-        if key in answered and _ASKED_BY.get(key, key) not in asked:
-            yield Said("answer-not-proposed", f"{name} is answered, and none was proposed", where)
-    proposed = {one["sop_class"]: one for one in asked.get("roles", ())}
-    for role in answered.get("roles", ()):
-        ours = proposed.get(role["sop_class"])
-        granted = [name for name in ("scu", "scp") if role[name] and not (ours and ours[name])]
-        if granted:
-            what = f"the {' and '.join(granted).upper()} role for {_uid(role['sop_class'])}"
-            yield Said("answer-not-proposed", f"{what} is granted, and was not proposed", where)
-    identity = asked.get("user_identity")
-    wanted = identity and identity["response_requested"]
-    if wanted and "user_identity_response_length" not in answered:
+    for what in _beyond(asked, answered):
+        yield Said("answer-not-proposed", what, Where("acceptor", accept, "User Information"))
+    if _wants_answer(asked) and "user_identity_response_length" not in answered:
         what = "the requestor asked for an answer to its user identity"
         yield Said("user-identity-unanswered", what, Where("acceptor", accept))
 
 
-def _lengths(_: AssociationLine, course: _Course) -> Iterator[Said]:
-    for index, pdu, limit in course.too_long:
-        what = f"a PDU-length of {pdu.end - pdu.start - PDU_HEADER:,}, where {limit:,} is the most"
-        yield Said("max-length-exceeded", what, Where(pdu.sender, index))
+def _wants_answer(asked: Mapping[str, Any]) -> bool:
+    identity = asked.get("user_identity")
+    return bool(identity and identity["response_requested"])
+
+
+def _beyond(asked: Mapping[str, Any], answered: Mapping[str, Any]) -> Iterator[str]:
+    """What of an answer goes beyond the proposal (PS3.7 D.3.3)."""
+    window, most = answered.get("async_ops_window"), asked.get("async_ops_window")
+    if window and not most:
+        yield "an Asynchronous Operations Window is answered, and none was proposed"
+    elif window and most and any(map(_exceeds, window, most)):
+        yield f"a window of {window[0]}/{window[1]} is answered, and {most[0]}/{most[1]} proposed"
+    if "user_identity_response_length" in answered and not _wants_answer(asked):
+        yield "a user identity is answered, and no answer was asked for"
+    known = {one["sop_class"] for one in asked.get("sop_class_extended", ())}
+    for one in answered.get("sop_class_extended", ()):
+        if one["sop_class"] not in known:
+            yield f"extended negotiation for {_uid(one['sop_class'])} was not proposed"
+    proposed = {one["sop_class"]: one for one in asked.get("roles", ())}
+    for role in answered.get("roles", ()):
+        ours = proposed.get(role["sop_class"], {})
+        granted = [name for name in ("scu", "scp") if role[name] and not ours.get(name)]
+        if granted:
+            what = f"the {' and '.join(granted).upper()} role for {_uid(role['sop_class'])}"
+            yield f"{what} is granted, and was not proposed"
+
+
+def _exceeds(answered: int | None, asked: int | None) -> bool:
+    """Whether more operations are answered than asked for; 0 is any number."""
+    return bool(asked) and answered is not None and not 0 < answered <= (asked or 0)
+
+
+def _lengths(association: AssociationLine, course: _Course) -> Iterator[Said]:
+    limits = _limits(association)
+    for index, pdu in enumerate(association.pdus) if course.too_long else ():
+        limit = limits[pdu.sender] if pdu.sender is not None else _UNLIMITED
+        if pdu.type == "P-DATA-TF" and _length(pdu) > limit:
+            what = f"a PDU-length of {_length(pdu):,}, where {limit:,} is the most"
+            yield Said("max-length-exceeded", what, Where(pdu.sender, index))
 
 
 # --- messages ---------------------------------------------------------------------------------
@@ -455,13 +507,16 @@ class _Dialogue:
     """The messages of an association, one after the other, and the requests that are open."""
 
     def __init__(self, association: AssociationLine, course: _Course) -> None:
-        self._agreed = "A-ASSOCIATE-RQ" in course.first and "A-ASSOCIATE-AC" in course.first
+        self._agreed = course.agreed
         # what is not there may be among the missing bytes, or before the recording began
         self._whole = self._agreed and not any(association.missing_bytes.values())
+        # what is asked behind the A-RELEASE-RQ gets no answer any more
+        self._answerable = course.first.get("A-RELEASE-RQ", 0)
         self._released = association.outcome[0] == "released"
         self._contexts = {one[0]: (one[1], one[3]) for one in association.presentation_contexts}
         self._negotiated = association.negotiation["acceptor"]
         self._open: dict[tuple[Side, int], MessageLine] = {}
+        self._operations: Counter[Side] = Counter()  # that are open
         self._early: dict[tuple[Side, int], MessageLine] = {}  # answers without a request so far
         self._strays = [one for one in association.findings if one.code == "fragment-order"]
 
@@ -471,7 +526,7 @@ class _Dialogue:
         kind = _Kind(
             message.type,
             message.context_id,
-            message.sop_class,
+            _plain(message.sop_class),
             message.status,
             message.announces,
             context,
@@ -484,19 +539,23 @@ class _Dialogue:
             what = f"{message.type} says that no data set follows, and one does"
             yield Said("cmd-data-set-flag", what, _of(message, "Command Data Set Type"))
         if message.type.endswith("-RSP"):
-            if message.responding_to is not None:
+            if self._whole and message.responding_to is not None:
                 yield from self._response(message, message.responding_to)
-        elif message.message_id is not None and message.type.endswith("-RQ"):
-            yield from self._request(message, message.message_id)
+        elif message.type.endswith("-RQ") and message.message_id is not None:
+            if message.sender == "acceptor" and not self._may_ask(message):
+                yield self._out_of_role(message, message.message_id)
+            elif self._whole:
+                yield from self._request(message, message.message_id)
 
     def rest(self) -> Iterator[Said]:
         """What is left when all messages have been."""
-        if self._whole:
-            for message in self._early.values():
-                what = f"{message.type} answers Message ID {message.responding_to}, which is not"
-                yield Said("response-unexpected", f"{what} open", _of(message))
-        if self._whole and self._released:
-            for message in self._open.values():
+        if not self._whole:
+            return
+        for message in self._early.values():
+            what = f"{message.type} answers Message ID {message.responding_to}, which is not open"
+            yield Said("response-unexpected", what, _of(message))
+        for message in self._open.values() if self._released else ():
+            if message.first is None or message.first < self._answerable:
                 what = f"{message.type} with Message ID {message.message_id} was never answered"
                 yield Said("request-unanswered", what, _of(message))
 
@@ -509,14 +568,29 @@ class _Dialogue:
             for one in self._strays
         )
 
+    def _may_ask(self, message: MessageLine) -> bool:
+        """Whether who accepted the association may ask for this (PS3.7 D.3.3.4)."""
+        if not self._agreed or message.type in _NOTICES:  # which are the SCP's to send
+            return True
+        sop_class = self._sop_class(message)
+        return any(
+            one["scp"] and one["sop_class"] == sop_class  # the role in which the requestor answers
+            for one in self._negotiated.get("roles", ())
+        )
+
+    def _sop_class(self, message: MessageLine) -> str | None:
+        context = self._contexts.get(message.context_id)
+        return _plain(message.sop_class) or (context[0] if context else None)
+
+    def _out_of_role(self, message: MessageLine, ident: int) -> Said:
+        asked = self._open.get(("requestor", ident))
+        if asked is not None and asked.type == message.type:
+            what = f"a {message.type} with the same Message ID came back in answer"
+            return Said("response-unexpected", what, _of(message, "Command Field"))
+        what = f"the acceptor sent {message.type} for {_uid(self._sop_class(message))}"
+        return Said("role-not-negotiated", what, _of(message))
+
     def _request(self, message: MessageLine, ident: int) -> Iterator[Said]:
-        if message.sender == "acceptor":
-            asked = self._open.get(("requestor", ident))
-            if asked is not None and asked.type == message.type:
-                what = f"a {message.type} with the same Message ID came back in answer"
-                yield Said("response-unexpected", what, _of(message, "Command Field"))
-                return
-            yield from self._role(message)
         key = message.sender, ident
         early = self._early.pop(key, None)
         if early is not None:
@@ -526,30 +600,28 @@ class _Dialogue:
         if key in self._open:
             what = f"{message.type} has Message ID {ident}, as one that is open"
             yield Said("message-id-reused", what, _of(message, "Message ID"))
-        if self._open:
+            self._ended(key)
+        elif len(self._open) == OPEN:
+            self._whole = False  # what is not kept cannot be missed
+            return
+        self._open[key] = message
+        if message.type not in _NOTICES:
+            self._operations[message.sender] += 1
             yield from self._window(message)
-        if len(self._open) < OPEN:
-            self._open[key] = message
+
+    def _ended(self, key: tuple[Side, int]) -> None:
+        """A request is open no more."""
+        request = self._open.pop(key)
+        if request.type not in _NOTICES:
+            self._operations[request.sender] -= 1
 
     def _window(self, message: MessageLine) -> Iterator[Said]:
-        """Whether it is one more open request than may be (PS3.7 D.3.3.3)."""
+        """Whether it is one more open operation than may be (PS3.7 D.3.3.3)."""
         most = _window_of(self._negotiated, message.sender)
-        count = 1 + sum(sender == message.sender for sender, _ in self._open)
-        if self._whole and 0 < most < count:
-            what = f"with this {message.type} {count} requests are open, where {most} may be"
+        count = self._operations[message.sender]
+        if 0 < most < count:
+            what = f"with this {message.type} {count:,} requests are open, where {most} may be"
             yield Said("operations-window-exceeded", what, _of(message))
-
-    def _role(self, message: MessageLine) -> Iterator[Said]:
-        """Whether who accepted the association may ask for this."""
-        context = self._contexts.get(message.context_id)
-        sop_class = message.sop_class or (context[0] if context else None)
-        granted = any(
-            one["scp"] and one["sop_class"] == sop_class  # the role in which the requestor answers
-            for one in self._negotiated.get("roles", ())
-        )
-        if self._agreed and not granted and message.type not in _OF_THE_SCP:
-            what = f"the acceptor sent {message.type} for {_uid(sop_class)}"
-            yield Said("role-not-negotiated", what, _of(message))
 
     def _response(self, message: MessageLine, ident: int) -> Iterator[Said]:
         key = _OPPOSITE[message.sender], ident
@@ -559,7 +631,7 @@ class _Dialogue:
                 self._early[key] = message
             return
         if names.status_class(message.status or 0) != "Pending":
-            del self._open[key]
+            self._ended(key)
         if request.type.removesuffix("-RQ") != message.type.removesuffix("-RSP"):
             what = f"{message.type} answers a {request.type}"
             yield Said("response-unexpected", what, _of(message, "Command Field"))
@@ -594,6 +666,14 @@ class _Kind(NamedTuple):
     def sop_class(self) -> str | None:
         """The SOP Class that it is for."""
         return self.named or (self.context[0] if self.context else None)
+
+    @property
+    def serving(self) -> str | None:
+        """The SOP Class whose services it may ask for: that of the context, if it belongs there."""
+        abstract = self.context[0] if self.context else None
+        if self.named and abstract and may_stand_in(self.named, abstract):
+            return abstract
+        return self.sop_class
 
     @property
     def service(self) -> str:
@@ -645,9 +725,9 @@ def _flagged(kind: _Kind, data_set: str) -> Iterator[Alone]:
 
 
 def _service(kind: _Kind) -> Iterator[Alone]:
-    services = services_of(kind.sop_class) if kind.sop_class else None
+    services = services_of(kind.serving) if kind.serving else None
     if services is not None and kind.service not in services:
-        what = f"{_uid(kind.sop_class)} has {', '.join(services)}, and no {kind.service}"
+        what = f"{_uid(kind.serving)} has {', '.join(services)}, and no {kind.service}"
         yield "service-not-in-sop-class", what, "Command Field"
 
 
@@ -675,11 +755,16 @@ def _of(message: MessageLine, path: str | None = None) -> Where:
     return Where(message.sender, message.first, path, (message.start, message.end))
 
 
+def _plain(uid: str | None) -> str | None:
+    """A UID without the padding that it should not have; no more of it than a UID can have."""
+    return None if uid is None else uid.rstrip(" \0")[: _UID_LIMIT + 1]
+
+
 def _uid(uid: str | None) -> str:
     """A UID by its name, where it has one."""
     if uid is None:
         return "an abstract syntax that is not there"
-    return names.uid_name(uid) or printable(uid)
+    return names.uid_name(uid) or printable(uid[: _UID_LIMIT + 1])
 
 
 def _title(title: str | None) -> str:
@@ -708,7 +793,7 @@ def lint_connection(connection: Connection) -> tuple[Finding, ...]:
     if connection.kind != "no-data" or first is None or first.time is None or since is None:
         return ()
     waited = first.time - since
-    if first.sender != "acceptor":
+    if first.sender != "acceptor" or not waited:  # or the recording begins with the end
         return ()
     if waited < PATIENCE:
         how = "reset" if first.kind == "RST" else "closed"

@@ -17,7 +17,7 @@ from dicomlab.dissect.certainty import (
     pdus_inside,
     stated_size,
 )
-from dicomlab.dissect.talk import AC, DATA, RQ, Talk
+from dicomlab.dissect.talk import AC, DATA, RQ, PduRow, Talk
 from dicomlab.dissect.tcp import Seen
 from dicomlab.dissect.whole import Packets, also, may_be_whole_soon, only, whole_pdus
 from dicomlab.model import Finding, Layout, Pdu, Span
@@ -442,14 +442,18 @@ class PduReader:
 
     def _show_unfinished(self, begun: list[Begun]) -> None:
         """The last fragments of these messages never came."""
-        found = []
         for one in begun[:LOOKED_INTO]:
             part = "command set" if one.command is None else "data set"
             what = f"the {part} in presentation context {one.context_id} does not end"
-            found.append(
-                finding("fragment-incomplete", what, Span(one.start, one.stop or one.start))
-            )
-        self._talk.show(self._side, found, (self._first or 1, self._last or 1))
+            found = finding("fragment-incomplete", what, Span(one.start, one.stop or one.start))
+            self._talk.show(self._side, [found], self._frames_of(one))
+
+    def _frames_of(self, begun: Begun) -> tuple[int, int] | None:
+        """The frames that carried what there is of a message."""
+        if not begun.pdus:
+            return None
+        first, last = (PduRow._make(self._talk.pdus[at]) for at in (begun.pdus[0], begun.pdus[-1]))
+        return first.first, last.last
 
     def _show_message(self, begun: Begun) -> None:
         span = Span(begun.start, begun.stop)

@@ -252,7 +252,7 @@ class Talk:
         )
         self.messages.append(tuple(row))
 
-    def show(self, side: int, found: Iterable[Finding], frames: tuple[int, int]) -> None:
+    def show(self, side: int, found: Iterable[Finding], frames: tuple[int, int] | None) -> None:
         """What a PDU or message of a side shows; what is only worth knowing is said once each."""
         told: dict[str, tuple[int, int]] = {}  # of those worth knowing: place or -1, and how often
         for one in found:

@@ -102,7 +102,7 @@ class Fragments:
             tree = decode_command_set(begun.command)
             begun.values = {one.code or 0: one.value for one in reversed(tree.children)}
             begun.findings = tuple(found for one in tree.walk() for found in one.findings)
-        if begun.values.get(command.DATA_SET_TYPE) in (None, command.NO_DATA_SET):
+        if not announces(begun.values):
             self._end(begun)
 
     def _end(self, begun: Begun) -> None:
@@ -226,8 +226,8 @@ def said(values: Mapping[int, Any]) -> Said:
 
 
 def announces(values: Mapping[int, Any]) -> bool | None:
-    """Whether a command set says that a data set follows; None where it says nothing."""
-    data_set = values.get(command.DATA_SET_TYPE)
+    """Whether a command set says that a data set follows; None where it cannot be told."""
+    data_set = _number(values, command.DATA_SET_TYPE)
     return None if data_set is None else data_set != command.NO_DATA_SET
 
 

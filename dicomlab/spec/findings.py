@@ -22,8 +22,8 @@ class FindingRow(NamedTuple):
 
 _SENDER = "The maker of the sending application"
 
-FINDINGS: dict[str, FindingRow] = {
-    # --- raised by the codec: one PDU shows them by itself ------------------------------------
+# --- one PDU shows them by itself ---------------------------------------------------------------
+_CODEC: dict[str, FindingRow] = {
     "not-dicom-http": FindingRow(
         "error", "These bytes are HTTP: a web client or a web server, not a DICOM application.",
         "Whoever configured the caller sets the port of the DICOM service, not that of the web "
@@ -255,7 +255,9 @@ FINDINGS: dict[str, FindingRow] = {
         "warning", "The standard gives no meaning to this source and reason together.",
         f"{_SENDER} uses a defined combination; ask its log for the reason.",
         "PS3.8 Table 9-26"),
-    # --- raised by net: what only an attempt shows; by dissect, where a file shows the same ------
+}
+# --- what only an attempt shows; dissect raises them too, where a file shows the same ------------
+_NET: dict[str, FindingRow] = {
     "name-unresolved": FindingRow(
         "error", "The name stands for no address: nothing was sent to anybody.",
         "Whoever configured the caller corrects the name, or enters the address.", "RFC 1034"),
@@ -274,7 +276,9 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The connection request was never answered: a firewall drops it, or the machine "
         "is off.", "Whoever runs the network opens the way from the caller to this port.",
         "RFC 9293"),
-    # --- raised by lint: what takes both directions, their order, time or state ------------------
+}
+# --- what takes both directions, their order, time or state --------------------------------------
+_LINT: dict[str, FindingRow] = {
     "peer-silent": FindingRow(
         "error", "The peer holds the connection and says nothing: what should come next never did.",
         "Whoever runs the silent application looks into its log at that second.", "PS3.8 9.1.5"),
@@ -294,8 +298,8 @@ FINDINGS: dict[str, FindingRow] = {
         "error", "The state machine allows no such PDU here; the receiver aborts.",
         f"{_SENDER} follows PS3.8 Table 9-10.", "PS3.8 Table 9-10"),
     "context-refused": FindingRow(
-        "warning", "The acceptor has the SOP Class, and does not let this requestor use it here.",
-        "Whoever runs the acceptor allows the SOP Class to this requestor.",
+        "warning", "The acceptor refuses the presentation context, and not for its syntaxes.",
+        "Whoever runs the acceptor allows the SOP Class to this requestor, or looks into its log.",
         "PS3.8 Table 9-18"),
     "context-unanswered": FindingRow(
         "warning", "Every proposed presentation context gets an answer; this one did not.",
@@ -310,8 +314,8 @@ FINDINGS: dict[str, FindingRow] = {
         "info", "The acceptor sends these bytes of the request back; nobody tests them.",
         "Nobody has to change anything.", "PS3.8 Table 9-17"),
     "cmd-data-set-flag": FindingRow(
-        "error", "Command Data Set Type disagrees with the message: this one has no data set.",
-        f"{_SENDER} sends 0101H.", "PS3.7 9.3"),
+        "error", "Command Data Set Type says that a data set follows, and none does; or the other "
+        "way round.", f"{_SENDER} sends 0101H where none follows, and only there.", "PS3.7 9.3"),
     "sop-class-mismatch": FindingRow(
         "error", "The message names another SOP Class than its presentation context.",
         f"{_SENDER} names the abstract syntax of the context.", "PS3.7 9.1.5"),
@@ -363,8 +367,8 @@ FINDINGS: dict[str, FindingRow] = {
         "info", "The receiver had ended the association already, and ignores the PDU.",
         "Nobody has to change anything.", "PS3.8 Table 9-10"),
     "closed-without-release": FindingRow(
-        "warning", "All was answered, but the connection was closed without a release: the peer "
-        "cannot tell that from a failure.", "The maker of the closing application releases the "
+        "warning", "The connection was closed without a release: the peer cannot tell that from a "
+        "failure.", "The maker of the closing application releases the "
         "association first.", "PS3.8 7.2"),
     "release-unanswered": FindingRow(
         "warning", "A release was asked for, and the A-RELEASE-RP never came; what was asked "
@@ -386,13 +390,16 @@ FINDINGS: dict[str, FindingRow] = {
     "dimse-warning": FindingRow(
         "info", "The request was done, and not quite as it was asked for.",
         "Whoever runs the asking application reads what the answer warns of.", "PS3.7 annex C"),
-    # --- raised by dissect: what the bytes of one direction or a capture file show ---------------
+}
+# --- what the bytes of one direction or a capture file show --------------------------------------
+_DISSECT: dict[str, FindingRow] = {
     "fragment-order": FindingRow(
         "error", "A data set fragment comes after the command set that announces it.",
         f"{_SENDER} sends the fragments in order.", "PS3.8 E.1"),
     "fragment-incomplete": FindingRow(
         "error", "The last fragment of the message never came: the receiver waits for it.",
-        f"{_SENDER} marks and sends the last fragment.", "PS3.8 E.2"),
+        "Find out what ended the bytes here; if nothing did, the maker of the sending application "
+        "marks and sends the last fragment.", "PS3.8 E.2"),
     "capture-one-way": FindingRow(
         "warning", "One direction was not recorded at all: what was answered cannot be said.",
         "Whoever records mirrors both directions of the port.", "RFC 9293"),
@@ -426,4 +433,12 @@ FINDINGS: dict[str, FindingRow] = {
         "info", "A TCP connection was made, and the capture shows not one byte over it: a port scan, "
         "a monitoring probe, a caller that gave up, or a capture that ends here.", "Nobody has to change anything.",
         "RFC 9293"),
+}
+
+# what raises them
+SOURCES: dict[str, dict[str, FindingRow]] = {
+    "codec": _CODEC, "net": _NET, "lint": _LINT, "dissect": _DISSECT,
+}
+FINDINGS: dict[str, FindingRow] = {
+    code: row for rows in SOURCES.values() for code, row in rows.items()
 }

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from dicomlab.captures import from_exchange
 from dicomlab.model import PeerError
 from dicomlab.net.echo import echo
 from dicomlab.net.faults import FaultSCP
+from dicomlab.net.log import LogEntry
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import build
@@ -34,20 +36,25 @@ def pieces(case: dict[str, Any]) -> list[bytes]:
 
 def answer(scp: EchoSCP, case: dict[str, Any]) -> bytes:
     """All that comes back until the SCP closes."""
-    heard = b""
     with socket.create_connection(scp.address, 10) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if case["needs_association"]:
-            client.sendall(bytes(build("A-ASSOCIATE-RQ")))
-            heard += client.recv(1 << 16)
-        with suppress(BrokenPipeError, ConnectionResetError):  # it had enough before the end
-            for piece in pieces(case):
-                client.sendall(piece)
-        if case.get("then") == "client closes":
-            client.shutdown(socket.SHUT_WR)
-        with suppress(ConnectionResetError):
-            while data := client.recv(1 << 16):
-                heard += data
+        return converse(client, case)
+
+
+def converse(client: socket.socket, case: dict[str, Any], called: str = "ANY-SCP") -> bytes:
+    """The same over a connection that stands."""
+    heard = b""
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if case["needs_association"]:
+        client.sendall(bytes(build("A-ASSOCIATE-RQ", called_ae_title=called)))
+        heard += client.recv(1 << 16)
+    with suppress(BrokenPipeError, ConnectionResetError):  # it had enough before the end
+        for piece in pieces(case):
+            client.sendall(piece)
+    if case.get("then") == "client closes":
+        client.shutdown(socket.SHUT_WR)
+    with suppress(ConnectionResetError):
+        while data := client.recv(1 << 16):
+            heard += data
     return heard
 
 
@@ -65,6 +72,38 @@ def test_without_faults_all_bad_bytes_are_answered_as_by_an_echo_scp(
                 pass
     for case, good, same in zip(cases, *heard, strict=True):
         assert good == same, case["id"]
+
+
+@pytest.fixture(scope="module")
+def logs(tables: dict[str, Any]) -> dict[str, list[LogEntry]]:
+    """What an EchoSCP notes of each case, all sent at once."""
+    cases, ports = tables["malformed_cases"], {}
+
+    def send(case: dict[str, Any]) -> None:
+        with socket.create_connection(scp.address, 10) as client:
+            ports[case["id"]] = client.getsockname()[1]
+            converse(client, case, called="ECHOSCP")
+
+    limits = {"artim": 0.3, "idle_timeout": 0.5, "max_associations": len(cases)}
+    with (
+        EchoSCP("ECHOSCP", require_called_ae_title=True, **limits) as scp,
+        ThreadPoolExecutor(len(cases)) as pool,
+    ):
+        list(pool.map(send, cases))
+    return {
+        case: [one for one in scp.log if one.requestor.port == port] for case, port in ports.items()
+    }
+
+
+def test_what_is_wrong_is_found_in_the_log_of_an_echo_scp(
+    malformed_case: dict[str, Any], logs: dict[str, list[LogEntry]]
+) -> None:
+    opened, *log = logs[malformed_case["id"]]
+    entries = [(one.time, one.sender, one.data) for one in log]
+    capture = from_exchange(entries, opened.requestor, opened.acceptor, since=opened.time)
+    [found] = [*capture.associations, *capture.connections]
+    codes = {one.code for one in found.findings}
+    assert set(malformed_case["expected"]) - {"ok"} <= codes
 
 
 def test_whatever_a_server_does_both_clients_come_to_an_end(
