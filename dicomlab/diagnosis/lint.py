@@ -75,7 +75,7 @@ def lint(association: AssociationLine, look: Look) -> tuple[Finding, ...]:
     ``look`` gives the PDU at an index, of which the tree is made where something is to be shown.
     """
     course = _course(association)
-    report = _Report(look)
+    report = _Report(look, association.frames)
     for rule in RULES:
         for said in rule(association, course):
             report.add(said)
@@ -85,8 +85,9 @@ def lint(association: AssociationLine, look: Look) -> tuple[Finding, ...]:
 class _Report:
     """Findings as they come; those that are alike are listed up to a limit, and counted."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, frames: tuple[int, int] | None) -> None:
         self._look = look
+        self._frames = frames  # of the connection, for what no PDU shows
         self._found: list[Finding] = []
         self._alike: Counter[tuple[str, Side | None]] = Counter()
 
@@ -94,7 +95,7 @@ class _Report:
         key = said.code, said.where.sender
         self._alike[key] += 1
         if self._alike[key] <= ALIKE:
-            self._found.append(_pointed(said, self._look))
+            self._found.append(_pointed(said, self._look, self._frames))
 
     def findings(self) -> tuple[Finding, ...]:
         more = (
@@ -105,12 +106,11 @@ class _Report:
         return (*self._found, *more)
 
 
-def _pointed(said: Said, look: Look) -> Finding:
+def _pointed(said: Said, look: Look, frames: tuple[int, int] | None) -> Finding:
     """The finding, with the bytes and the frames that it points at."""
     sender, index, path, span = said.where
     what = said.what
     place = Span(*span) if span is not None else None
-    frames = None
     if index is not None:
         pdu = look(index)
         sender, frames = sender or pdu.sender, pdu.frames

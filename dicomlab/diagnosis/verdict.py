@@ -171,6 +171,10 @@ _ATTEMPTS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("port-wrong", "possible", "nothing-listens"),
         ("firewall-resets", "possible", "nothing-listens"),
     ),
+    "peer-closed": (  # taken, and reset before a word was said
+        ("caller-not-allowed", "likely", "acceptor-crashed"),
+        ("acceptor-crashed", "possible", "caller-not-allowed"),
+    ),
     "connect-timeout": (
         ("firewall-drops", "likely", "machine-off"),
         ("machine-off", "possible", "firewall-drops"),

@@ -188,6 +188,7 @@ ATTEMPTS = {
     "host-unreachable": ["no-route"],
     "connect-forbidden": ["firewall-at-caller"],
     "connection-refused": ["nothing-listens", "port-wrong", "firewall-resets"],
+    "peer-closed": ["caller-not-allowed", "acceptor-crashed"],
     "connect-timeout": ["firewall-drops", "machine-off", "acceptor-hangs"],
 }
 
