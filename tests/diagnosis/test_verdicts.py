@@ -203,9 +203,7 @@ def test_an_attempt_without_a_connection_has_these_causes(code: str) -> None:
 def test_every_cause_is_one_that_a_test_has_met() -> None:
     met = {*CASES, *(code for codes in ATTEMPTS.values() for code in codes)}
     met |= {*verdicts.FAULTS.values(), *verdicts.CAPTURES.values(), *verdicts.DIFFERENT.values()}
-    second = {
-        "calling-ae-title-wrong", "acceptor-crashed", "firewall-cut", "large-packets-lost",
-    }  # fmt: skip
+    second = {"calling-ae-title-wrong", "firewall-cut", "large-packets-lost"}
     assert set(CAUSES) - met == second
 
 
