@@ -279,8 +279,7 @@ CAUSES: dict[str, CauseRow] = {
     "sop-class-not-allowed": CauseRow(
         "the acceptor does not allow {what} to this caller",
         _PEER,
-        "allow {what} to AE title {calling} at {here}; see whether the role that it proposed is "
-        "allowed",
+        "allow {what} to AE title {calling} at {here}",
         _PEER_LOG,
     ),
     "context-refused": CauseRow(

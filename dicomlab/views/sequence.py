@@ -22,7 +22,7 @@ from dicomlab.views.outline import (
     outline,
 )
 from dicomlab.views.reasons import Reasons, reasons_of
-from dicomlab.views.summary import meaning_of
+from dicomlab.views.summary import how_closed, meaning_of
 from dicomlab.views.summary import outcome as outcome_of
 from dicomlab.views.theme import Tone
 
@@ -274,7 +274,7 @@ def _ending(association: Association, steps: Sequence[Step]) -> Iterator[Step]:
         )
         yield Step(
             "closed",
-            f"TCP closed by the {outcome.by}",
+            f"TCP {how_closed(association)} by the {outcome.by}",
             tone="error",
             sender=outcome.by,
             time=association.stop_time,

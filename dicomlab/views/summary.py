@@ -181,6 +181,12 @@ def reasons(association: Association, found: Summary) -> Iterator[str]:
         yield printable(f"{one.severity}: {one.code}: {one.what}")
 
 
+def how_closed(association: Association) -> str:
+    """Whether the connection was closed in order or reset."""
+    first = association.endings[0] if association.endings else None
+    return "reset" if first is not None and first.kind == "RST" else "closed"
+
+
 def outcome(association: Association) -> tuple[str, Tone]:
     """How it ended, in a sentence, and how bad that is."""
     outcome = association.outcome
@@ -202,8 +208,8 @@ def outcome(association: Association) -> tuple[str, Tone]:
             because = f": {reason}" if reason and outcome.source else ""
             return f"Aborted by {by} ({source}){because}.", "error"
         case "unanswered":
-            end = f"; {by} closed the connection" if outcome.by else ""
+            end = f"; {by} {how_closed(association)} the connection" if outcome.by else ""
             return f"The A-ASSOCIATE-RQ was never answered{end}.", "error"
         case "closed-without-release":
-            return f"TCP closed by {by} without a release.", "error"
+            return f"TCP {how_closed(association)} by {by} without a release.", "error"
     return "The recording ends before the association does.", "warning"
