@@ -48,7 +48,7 @@ def compare(a: Any, b: Any, *, everything: bool = False) -> Comparison:
             return told.all(_association(a), _association(b), pairs.of_associations(a, b))
         case Pdu(), Pdu():
             return told.all(_pdu(a), _pdu(b), pairs.of_pdus(a, b))
-    what = f"a {type(a).__name__} and a {type(b).__name__} cannot be compared."
+    what = f"{type(a).__name__} and {type(b).__name__} cannot be compared."
     raise DicomlabError(what, "Give two associations, as in capture.associations[0], or two PDUs.")
 
 

@@ -194,6 +194,8 @@ def outcome(association: Association) -> tuple[str, Tone]:
     match outcome.ended:
         case "released" if _fruitless(association):
             return f"Released by {by}; no presentation context was accepted.", "error"
+        case "released" if association.verdict is not None and association.verdict.failed:
+            return f"Released by {by}: an orderly end, though not a good one.", "warning"
         case "released":
             return f"Released by {by}: an orderly end.", "good"
         case "rejected":
