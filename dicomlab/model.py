@@ -101,6 +101,15 @@ class Row:
             return self.meaning(value, values)
         return self.meaning.get(value) if self.meaning is not None else None
 
+    def named(self, values: Values) -> dict[Any, str]:
+        """The values that the standard has a name for here, beside the ``values`` of other rows."""
+        if isinstance(self.meaning, Mapping):
+            return dict(self.meaning)
+        if self.meaning is None or self.kind.size != 1:
+            return {}
+        means = ((value, self.meaning(value, values)) for value in range(256))
+        return {value: meaning for value, meaning in means if meaning is not None}
+
 
 Values = Mapping[str, Any]  # row name → value, of the rows before
 
@@ -339,6 +348,8 @@ class Field:
     code: int | None = None  # item type or tag, where it has one
     secret: bool = False  # its value is masked in every view
     cut: bool = False  # its last bytes are not there
+    row: Row | None = field(default=None, compare=False, repr=False)  # of its table
+    beside: Values | None = field(default=None, compare=False, repr=False)  # what stands there
 
     @property
     def raw(self) -> bytes:
@@ -351,6 +362,11 @@ class Field:
     def span(self) -> Span:
         """Where the field's bytes lie."""
         return Span(self.start, self.stop)
+
+    @property
+    def named(self) -> dict[Any, str]:
+        """The values that the standard has a name for here, and what it calls them."""
+        return {} if self.row is None else self.row.named(self.beside or {})
 
     def walk(self) -> Iterator[Field]:
         """This field and all fields below it, in reading order."""

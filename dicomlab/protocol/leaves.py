@@ -85,6 +85,8 @@ class Bytes:
             findings=found,
             rule=row.rule,
             secret=secret,
+            row=row,
+            beside=values,
         )
 
     def cut(self, row: Row, clause: str, at: int, end: int) -> Field:

@@ -18,7 +18,6 @@ from dicomlab.views import viewmodel
 from dicomlab.views.listing import local
 from dicomlab.views.negotiation import SIGNS
 from dicomlab.views.theme import (
-    DARK,
     LIGHT,
     MONO,
     ROLES,
@@ -28,7 +27,8 @@ from dicomlab.views.theme import (
     Look,
     Tone,
     count,
-    css_variables,
+    css_fonts,
+    css_themes,
     duration,
     size,
 )
@@ -62,10 +62,6 @@ def show(value: Any) -> str:
     return f'<div class="dicomlab"><style>{_STYLE}</style>{body}</div>'
 
 
-def _fonts(names: tuple[str, ...], generic: str) -> str:
-    return ",".join([*(f"'{name}'" for name in names), generic])
-
-
 def _colours() -> Iterator[str]:
     for role, look in ROLES.items():
         name = role.value
@@ -84,14 +80,10 @@ def _colours() -> Iterator[str]:
 
 _STYLE = "".join(
     [
-        f".dicomlab{{{css_variables(LIGHT)}",
-        "background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;line-height:1.35;",
-        f"font:13px {_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
-        f"@media(prefers-color-scheme:dark){{.dicomlab{{{css_variables(DARK)}}}}}",
-        "[data-jp-theme-light=true] .dicomlab,body.vscode-light .dicomlab",
-        f"{{{css_variables(LIGHT)}}}",
-        "[data-jp-theme-light=false] .dicomlab,body.vscode-dark .dicomlab",
-        f"{{{css_variables(DARK)}}}",
+        css_themes(".dicomlab"),
+        ".dicomlab{background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;",
+        "line-height:1.35;",
+        f"font:13px {css_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
         ".dicomlab table.dl{border-collapse:collapse;border:0;margin:.2em 0 1em;font-size:1em;",
         "color:inherit;table-layout:auto}",
         ".dicomlab table.dl caption{caption-side:top;text-align:left;font-size:1.15em;",
@@ -104,7 +96,8 @@ _STYLE = "".join(
         "padding:.2em .6em;border:0;max-width:none;white-space:normal;font-weight:normal}",
         ".dicomlab table.dl thead th{color:var(--dl-muted);font-size:.88em;",
         "border-bottom:1px solid var(--dl-line)}",
-        f".dicomlab table.dl .dl-mono{{font-family:{_fonts(MONO, 'monospace')};white-space:pre}}",
+        f".dicomlab table.dl .dl-mono{{font-family:{css_fonts(MONO, 'monospace')};",
+        "white-space:pre}",
         ".dicomlab table.dl .dl-whole,.dicomlab table.dl tbody th{white-space:nowrap}",
         ".dicomlab table.dl td bdi{display:inline-block;max-width:15em;overflow-wrap:break-word}",
         ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",

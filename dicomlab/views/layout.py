@@ -15,6 +15,9 @@ BOXES = 1500  # fields that are shown of one PDU
 NOTES = 300  # findings that are listed
 KEPT = 2  # lines of a long run, items of many, that are shown before the fold; one behind it
 ITEMS = 5  # more equal items in a row than that are folded
+NAMED = 24  # values of a field that are listed with their names
+WALKED = 5000  # fields that can be walked about in
+HELD = 1 << 22  # bytes that can
 
 
 # --- findings -----------------------------------------------------------------------------
@@ -57,6 +60,7 @@ class Box:
     meaning: str
     rule: str
     clause: str
+    named: tuple[str, ...]  # the values that the standard has a name for
     notes: tuple[int, ...]  # numbers of its findings, from 1
 
 
@@ -109,32 +113,99 @@ class ByteLayout:
     findings: Findings
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Bytes that say nothing new: whole lines, which may be left out."""
+
+    start: int
+    stop: int
+    text: str  # what is left out, in words
+
+
+@dataclass(frozen=True, slots=True)
+class ByteTree:
+    """A PDU with all its bytes, to be walked about in; those of secrets are 00H."""
+
+    title: str
+    subtitle: str
+    data: bytes
+    size: int  # bytes of the PDU; more than those of ``data`` where there are too many
+    boxes: tuple[Box, ...]
+    secrets: tuple[int, ...]  # numbers of the boxes whose bytes are masked
+    hidden: int  # fields beyond the last box
+    runs: tuple[Run, ...]
+    findings: Findings
+
+
+def tree_of(pdu: Pdu, *, draft: bool = False) -> ByteTree:
+    """A PDU with all its bytes; offsets as in ``rows``."""
+    walked = _Walked(pdu, WALKED)
+    raw = bytearray(bytes(walked.pdu)[:HELD])
+    for one in walked.pdu.leaves():
+        if one.secret:
+            raw[one.start : one.stop] = bytes(len(raw[one.start : one.stop]))
+    return ByteTree(
+        title=walked.title(draft=draft),
+        subtitle=_pdu_subtitle(pdu),
+        data=bytes(raw),
+        size=len(walked.pdu),
+        boxes=walked.boxes,
+        secrets=tuple(box.number for box, one in walked.leaves if one.secret),
+        hidden=walked.hidden,
+        runs=walked.runs(),
+        findings=walked.findings,
+    )
+
+
 def rows(pdu: Pdu, *, draft: bool = False) -> ByteLayout:
     """The byte layout of a PDU: lines of sixteen bytes, and the fields that they belong to.
 
     Offsets count from the PDU's first byte, as in the tables of the standard, wherever in its
     stream the PDU stands.
     """
-    subtitle = _pdu_subtitle(pdu)
-    root = pdu.root
-    pdu = replace(pdu, tree=_from_zero(root, root.start), span=None)
-    findings = findings_of(pdu.findings)
-    numbers = {id(one): number for number, one in enumerate(pdu.findings[:NOTES], 1)}
-    walk = _walk(pdu)
-    seen = list(islice(walk, BOXES))
-    hidden = sum(1 for _ in walk)
-    boxes = tuple(_box(number, one, depth, numbers) for number, (one, depth) in enumerate(seen))
-    lines = tuple(_lines(pdu, boxes, [one for one, _ in seen], findings.notes))
+    walked = _Walked(pdu, BOXES)
     return ByteLayout(
-        title=_pdu_title(pdu) + (" (draft)" if draft else ""),
-        subtitle=subtitle,
-        start=pdu.start,
-        stop=pdu.stop,
-        lines=lines,
-        boxes=boxes,
-        hidden=hidden,
-        findings=findings,
+        title=walked.title(draft=draft),
+        subtitle=_pdu_subtitle(pdu),
+        start=walked.pdu.start,
+        stop=walked.pdu.stop,
+        lines=tuple(_lines(walked)),
+        boxes=walked.boxes,
+        hidden=walked.hidden,
+        findings=walked.findings,
     )
+
+
+class _Walked:
+    """A PDU counted from 0, with its fields as boxes, no more than ``limit``."""
+
+    def __init__(self, pdu: Pdu, limit: int) -> None:
+        root = pdu.root
+        self.pdu = replace(pdu, tree=_from_zero(root, root.start), span=None)
+        found = self.pdu.findings
+        self.findings = findings_of(found)
+        numbers = {id(one): number for number, one in enumerate(found[:NOTES], 1)}
+        walk = _walk(self.pdu)
+        seen = list(islice(walk, limit))
+        self.hidden = sum(1 for _ in walk)
+        self.boxes = tuple(
+            _box(number, one, depth, numbers) for number, (one, depth) in enumerate(seen)
+        )
+        self.leaves = [
+            (box, one) for box, (one, _) in zip(self.boxes, seen, strict=True) if box.leaf
+        ]
+
+    def title(self, *, draft: bool) -> str:
+        return _pdu_title(self.pdu) + (" (draft)" if draft else "")
+
+    def runs(self) -> tuple[Run, ...]:
+        """What may be left out, in the order of the bytes and without overlap."""
+        found = [*_many_items(self.pdu), *_long_runs(self.pdu.start, self.leaves)]
+        apart: list[Run] = []
+        for run in sorted(found, key=lambda one: (one.start, -one.stop)):
+            if not apart or run.start >= apart[-1].stop:
+                apart.append(run)
+        return tuple(apart)
 
 
 def _from_zero(field: Field, origin: int) -> Field:
@@ -179,8 +250,17 @@ def _box(number: int, one: Field, depth: int, numbers: dict[int, int]) -> Box:
         meaning=printable(meaning),
         rule=one.rule,
         clause=one.clause,
+        named=tuple(_named(one)) if leaf else (),
         notes=tuple(numbers[id(f)] for f in one.findings if id(f) in numbers),
     )
+
+
+def _named(leaf: Field) -> Iterator[str]:
+    """The values that the standard has a name for, if they are few enough to be read."""
+    named = leaf.named
+    if len(named) <= NAMED:
+        for value, meaning in named.items():
+            yield printable(f"{leaf.kind.show(value)} = {meaning}")
 
 
 def value_of(leaf: Field) -> tuple[str, str]:
@@ -228,22 +308,19 @@ def _pdu_subtitle(pdu: Pdu) -> str:
     return ", ".join(parts)
 
 
-def _lines(
-    pdu: Pdu, boxes: Sequence[Box], fields: Sequence[Field], notes: Sequence[Finding]
-) -> Iterator[Line]:
+def _lines(walked: _Walked) -> Iterator[Line]:
     """The lines of bytes; runs that say nothing new stand as one folded line."""
-    leaves = [(box, one) for box, one in zip(boxes, fields, strict=True) if box.leaf]
+    pdu, leaves, notes = walked.pdu, walked.leaves, walked.findings.notes
     end = leaves[-1][0].stop if leaves else pdu.start
-    runs = [*_long_runs(pdu.start, leaves), *_many_items(pdu)]
-    folds = {first: (last, text) for first, last, text in runs}
+    folds = {run.start: run for run in walked.runs()}
     tiles = iter(leaves)
     cells: list[Cell] = []
     at, box, raw = pdu.start, None, b""
     while at < end:
         if (at - pdu.start) % WIDTH == 0 and at in folds:
-            last, text = folds[at]
-            yield Line(at, last, folded=text, notes=_pointing(notes, at, last))
-            at = last
+            run = folds[at]
+            yield Line(at, run.stop, folded=run.text, notes=_pointing(notes, at, run.stop))
+            at = run.stop
             continue
         while box is None or at >= box.stop:
             box, one = next(tiles)
@@ -262,24 +339,24 @@ def _lines(
         )
         at += 1
         if (at - pdu.start) % WIDTH == 0 or at == end:
-            yield _line(cells, boxes)
+            yield _line(cells, walked.boxes)
             cells = []
     if end < pdu.stop:
         yield Line(end, pdu.stop, folded=f"{theme.size(pdu.stop - end)} more")
 
 
-def _long_runs(start: int, leaves: Sequence[tuple[Box, Field]]) -> Iterator[tuple[int, int, str]]:
-    """Whole lines inside one leaf that need not be shown: first, last, in words."""
+def _long_runs(start: int, leaves: Sequence[tuple[Box, Field]]) -> Iterator[Run]:
+    """Whole lines inside one leaf that need not be shown."""
     for box, one in leaves:
         first, last = _whole_lines(start, box.start, box.stop)
         if last > first and one.role is Role.RESERVED and not any(one.raw):
-            yield first, last, f"{last - first} × 00H, {box.name}"
+            yield Run(first, last, f"{last - first} × 00H, {box.name}")
         elif last - first > (KEPT + 2) * WIDTH:
             first, last = first + KEPT * WIDTH, last - WIDTH
-            yield first, last, f"{theme.size(last - first)} of {box.name}"
+            yield Run(first, last, f"{theme.size(last - first)} of {box.name}")
 
 
-def _many_items(pdu: Pdu) -> Iterator[tuple[int, int, str]]:
+def _many_items(pdu: Pdu) -> Iterator[Run]:
     """The same for the middle of many equal items in a row."""
     for parent in islice(pdu.root.walk(), BOXES):
         for name, grouped in groupby(parent.children, key=lambda one: one.children and one.name):
@@ -289,7 +366,7 @@ def _many_items(pdu: Pdu) -> Iterator[tuple[int, int, str]]:
             first, last = _whole_lines(pdu.start, group[KEPT].start, group[-2].stop)
             if last > first:
                 which = f"{printable(name)} {KEPT + 1} to {len(group) - 1} of {len(group)}"
-                yield first, last, f"{which}, {theme.size(last - first)}"
+                yield Run(first, last, f"{which}, {theme.size(last - first)}")
 
 
 def _whole_lines(origin: int, start: int, stop: int) -> tuple[int, int]:

@@ -129,9 +129,26 @@ def css_variables(theme: Theme) -> str:
         "error": theme.error,
         "good": theme.good,
         **{role.value: look.colour for role, look in ROLES.items()},
+        **{f"found-{severity}": look.colour for severity, look in SEVERITIES.items()},
         **{f"{role.value}-tint": theme.tint(look.colour) for role, look in ROLES.items()},
     }
     return "".join(f"--dl-{name}:{value};" for name, value in values.items())
+
+
+def css_themes(selector: str) -> str:
+    """The values for all that ``selector`` matches: of its page's mode, else of the system's."""
+    light, dark = css_variables(LIGHT), css_variables(DARK)
+    return (
+        f"{selector}{{{light}}}"
+        f"@media(prefers-color-scheme:dark){{{selector}{{{dark}}}}}"
+        f"[data-jp-theme-light=true] {selector},body.vscode-light {selector}{{{light}}}"
+        f"[data-jp-theme-light=false] {selector},body.vscode-dark {selector}{{{dark}}}"
+    )
+
+
+def css_fonts(names: tuple[str, ...], generic: str) -> str:
+    """The value of a font-family."""
+    return ",".join([*(f"'{name}'" for name in names), generic])
 
 
 # --- numbers ------------------------------------------------------------------------------
