@@ -3,14 +3,18 @@
     import dicomlab as dl
 
 The face is ``dicomlab.api``; it is loaded when something of it is first asked for, so that
-importing one room of the package costs no more than that room.
+importing one room of the package costs no more than that room. The widgets, which take all of
+Jupyter to load, wait longer: until one of them is asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+_WIDGETS = {"HexView": "explorer"}  # and the modules that they are in
+
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.widgets.explorer import HexView as HexView
 else:
     # A room has the name of a function of the face. Loading the room puts it here, once: after
     # this the name is free for the function; ``from dicomlab.dissect import ...`` finds the room.
@@ -21,13 +25,20 @@ else:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("dicomlab")
-    if name.startswith("__") and name != "__all__":
+    if name in _WIDGETS:
+        return getattr(import_module(f"dicomlab.widgets.{_WIDGETS[name]}"), name)
+    if name == "__all__":
+        return _face()
+    if name.startswith("__"):
         raise AttributeError(name)
-    api = import_module("dicomlab.api")
-    if name != "__all__" and name not in api.__all__:
-        raise AttributeError(f"dicomlab has no {name!r}; it has {', '.join(api.__all__)}")
-    return getattr(api, name)
+    if name not in _face():
+        raise AttributeError(f"dicomlab has no {name!r}; it has {', '.join(_face())}")
+    return getattr(import_module("dicomlab.api"), name)
 
 
 def __dir__() -> list[str]:
-    return [*import_module("dicomlab.api").__all__, "__version__"]
+    return [*_face(), "__version__"]
+
+
+def _face() -> list[str]:
+    return sorted([*import_module("dicomlab.api").__all__, *_WIDGETS])

@@ -247,6 +247,18 @@ class Drawn(Shown):
         return figures.pages(self, **options)
 
 
+class Explored:
+    """What a value needs to be touched in a notebook."""
+
+    __slots__ = ()
+
+    def explore(self, **options: Any) -> Any:
+        """This value as a widget; the options are those of ``widgets.explore``."""
+        from dicomlab.widgets import explore
+
+        return explore.explore(self, **options)
+
+
 class Tabled:
     """What a value needs to be analysed with pandas, where that is installed."""
 
@@ -381,7 +393,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Pdu(Drawn):
+class Pdu(Drawn, Explored):
     """One PDU as a tree of fields; or, with ``type`` None, bytes that are no PDU.
 
     ``start`` and ``stop`` count in the bytes that were decoded: in a recording, from the first
@@ -720,7 +732,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Association(Drawn):
+class Association(Drawn, Explored):
     """One association: who, what was agreed, what was said, how it ended."""
 
     connection: int
@@ -775,7 +787,7 @@ class Reopened(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Capture(Drawn, Tabled):
+class Capture(Drawn, Explored, Tabled):
     """A capture file, dissected."""
 
     file: str

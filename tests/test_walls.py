@@ -112,8 +112,8 @@ def floor(room: str) -> int:
 
 
 def shown_to_views(one: Import) -> bool:
-    """The one way up: a value shows itself through the views."""
-    shows = one.holder in ("Shown", "Drawn", "Tabled") and one.deferred
+    """The one way up: a value shows itself through the views and the widgets."""
+    shows = one.holder in ("Shown", "Drawn", "Explored", "Tabled") and one.deferred
     return one.module == "model" and (shows or one.typing_only)
 
 

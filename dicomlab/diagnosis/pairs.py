@@ -418,24 +418,36 @@ CHOSEN = {
 BY_ROLE = {Role.LENGTH: "length", Role.RESERVED: "reserved"}
 
 
-def of_pdus(a: Pdu, b: Pdu) -> Iterator[Pair]:
-    """The leaves of two PDUs by their paths; an item that only one has stands for all in it."""
-    yield from _fields("", a.root, b.root, (a.start, b.start))
+class Matched(NamedTuple):
+    """What stands at the same path in two structures; None where only one has it."""
+
+    path: str
+    within: str  # the name of what it is part of
+    a: Field | None
+    b: Field | None
 
 
-def _fields(path: str, a: Field, b: Field, starts: tuple[int, int]) -> Iterator[Pair]:
+def matched(a: Field, b: Field, path: str = "") -> Iterator[Matched]:
+    """The leaves of two structures by their paths; of what only one has, the whole."""
     steps_a, steps_b = _steps(a), _steps(b)
     for step in sorted(steps_a.keys() | steps_b.keys()):
         one, other = steps_a.get(step), steps_b.get(step)
         if one is not None and other is not None and one.children and other.children:
-            yield from _fields(f"{path}{step}/", one, other, starts)
-            continue
-        both = ((each, start) for each, start in zip((one, other), starts, strict=True))
+            yield from matched(one, other, f"{path}{step}/")
+        else:
+            yield Matched(f"{path}{step}", a.name, one, other)
+
+
+def of_pdus(a: Pdu, b: Pdu) -> Iterator[Pair]:
+    """The leaves of two PDUs by their paths; an item that only one has stands for all in it."""
+    for path, within, one, other in matched(a.root, b.root):
+        both = ((each, pdu.start) for each, pdu in ((one, a), (other, b)))
         there = [(each, each.start - start) for each, start in both if each is not None]
-        chosen = not CHOSEN.isdisjoint((a.name, there[0][0].name))
+        first = there[0][0]
+        chosen = not CHOSEN.isdisjoint((within, first.name))
         yield Pair(
-            BY_ROLE.get(there[0][0].role, "chosen" if chosen else "field"),
-            f"{path}{step}",
+            BY_ROLE.get(first.role, "chosen" if chosen else "field"),
+            path,
             None if one is None else _value(one),
             None if other is None else _value(other),
             place=min(place for _, place in there),

@@ -10,7 +10,19 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicomlab.model import BuildError, Drawn, Layout, Pdu, Role, Row, find, snake_case, split, walk
+from dicomlab.model import (
+    BuildError,
+    Drawn,
+    Explored,
+    Layout,
+    Pdu,
+    Role,
+    Row,
+    find,
+    snake_case,
+    split,
+    walk,
+)
 from dicomlab.protocol.codec import decode
 from dicomlab.protocol.leaves import Bytes
 from dicomlab.spec import command, names
@@ -156,7 +168,7 @@ def _places(part: Part, parent: Part | None) -> _Place:
     return _Place(part.layout.name, part, None, parent, tuple(children))
 
 
-class Draft(Drawn):
+class Draft(Drawn, Explored):
     """A PDU that is being written. ``bytes(draft)`` is what would be sent now.
 
     Fields are named as in the standard, or in its snake_case, by themselves where that is clear

@@ -89,7 +89,7 @@ export function virtualList(host, { height, count, draw }) {
     refresh,
     redraw,
     reveal,
-    row: (index) => rows.get(index),
+    each: (change) => rows.forEach((row) => change(row)),
     page: () => Math.max(1, Math.floor((host.clientHeight || 400) / height) - 1),
     stop: () => watch.disconnect(),
   };

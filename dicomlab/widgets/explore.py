@@ -1,0 +1,17 @@
+"""The widget in which a value is explored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dicomlab.model import Pdu
+from dicomlab.protocol.build import Draft
+from dicomlab.widgets.explorer import HexView
+
+
+def explore(value: Any, **options: Any) -> Any:
+    """A Pdu or Draft in the byte explorer, beside ``other`` if one is given."""
+    match value:
+        case Pdu() | Draft():
+            return HexView(value, **options)
+    raise TypeError(f"nothing is known of how to explore a {type(value).__name__}")
