@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+
+from tests.browser.bare import Bare, bare_pages
+from tests.browser.chromium import chromium
 
 NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks"
 
@@ -97,19 +100,15 @@ def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
             server.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium. While it is open playwright runs an event loop in this thread: not for longer."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        missing = (
-            "no Chromium: the notebooks were not opened in a browser (apt-get install chromium)"
-        )
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    """One Chromium for all tests of this folder, and closed before those of others."""
+    with chromium() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture
+def bare(browser: Browser) -> Iterator[Bare]:
+    """Shows a widget's module in a page by itself."""
+    with bare_pages(browser) as show:
+        yield show

@@ -1,0 +1,1 @@
+export const shown = (label, data) => `${label}: ${data.byteLength} bytes`;
