@@ -103,6 +103,7 @@ class Widget(Twin, anywidget.AnyWidget):
     drawn_by: ClassVar[str]
 
     def __init_subclass__(cls, **more: Any) -> None:
-        cls._esm = module(cls.drawn_by)
-        cls._css = css()
+        if "drawn_by" in cls.__dict__:  # traitlets makes subclasses of its own
+            cls._esm = module(cls.drawn_by)
+            cls._css = css()
         super().__init_subclass__(**more)

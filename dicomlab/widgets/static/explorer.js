@@ -8,6 +8,7 @@ const LINE = 28; // pixels
 const ROW = 26;
 const TALLEST = 16; // lines that are seen at once
 const MOST = 10000; // places that a search gives
+const LISTED = 200; // differences
 const LETTERS = {
   length: "L",
   identifier: "I",
@@ -218,7 +219,7 @@ function bytePane(shown, on) {
   fit();
 
   function fit() {
-    const high = Math.min(Math.max(tree.lines.length, 4), TALLEST) * LINE + 2;
+    const high = Math.min(Math.max(tree.lines.length, 1), TALLEST) * LINE + 2;
     hexHost.style.height = `${high}px`;
     treeHost.style.height = `${Math.max(high, 8 * ROW)}px`;
     hexHost.setAttribute("aria-rowcount", tree.lines.length);
@@ -538,9 +539,11 @@ function fieldPanel() {
   const element = make("section", { class: "dl-panel", "aria-label": "The field" });
   const hint = "Point at a byte or a field, or go there with the arrow keys. Enter pins it.";
 
-  function show(tree, number, pinned) {
+  /** `chosen`: some field is, if not in this PDU. */
+  function show(tree, number, pinned, chosen) {
     if (number === null) {
-      element.replaceChildren(make("p", { class: "dl-quiet" }, hint));
+      const text = chosen ? "This PDU does not have it." : hint;
+      element.replaceChildren(make("p", { class: "dl-quiet" }, text));
       return;
     }
     const box = tree.boxes[number];
@@ -562,7 +565,7 @@ function fieldPanel() {
     );
   }
 
-  show(null, null, false);
+  show(null, null, false, false);
   return { element, show };
 }
 
@@ -625,14 +628,12 @@ function render({ model, el }) {
 }
 
 function drawn(root, model) {
-  const shown = model.get("panes");
   const pairs = model.get("pairs");
   const live = liveLine();
-  const panel = fieldPanel();
   let current = [0, null]; // the pane, and the field in it that was chosen last
   let pinned = null;
 
-  const panes = shown.map((one, index) =>
+  const panes = model.get("panes").map((one, index) =>
     bytePane(one, {
       light: (number) => {
         if (pinned === null) light(number === null ? current : [index, number], number !== null);
@@ -642,6 +643,7 @@ function drawn(root, model) {
       say: live.says,
     }),
   );
+  const panels = panes.map(fieldPanel);
   const differences = pairs.filter(([, , differs]) => differs);
   panes.forEach((pane, index) => {
     pane.differ(differences.map((pair) => pair[index]).filter((number) => number !== null));
@@ -651,8 +653,8 @@ function drawn(root, model) {
     panes.forEach((pane, other) => {
       const mine = other === index ? number : counterpart(index, number);
       pane.light(mine, reveal);
+      panels[other].show(pane.tree, mine, pinned !== null, number !== null);
     });
-    panel.show(panes[index].tree, number, pinned !== null);
   }
 
   /** The same field in the other PDU, if it has it. */
@@ -665,7 +667,7 @@ function drawn(root, model) {
     current = place;
     if (pinned !== null) pinned = place;
     light(place, true);
-    if (speak) live.says(sentence(panes[place[0]].tree.boxes[place[1]]));
+    if (speak) live.says(said(place));
     model.set("selected", place);
     model.save_changes();
   }
@@ -674,50 +676,74 @@ function drawn(root, model) {
     const again = place && pinned && place[0] === pinned[0] && place[1] === pinned[1];
     pinned = again ? null : place;
     light(pinned ?? current, false);
-    live.says(pinned ? `pinned: ${sentence(panes[pinned[0]].tree.boxes[pinned[1]])}` : "unpinned");
+    live.says(pinned ? `pinned: ${said(pinned)}` : "unpinned");
+  }
+
+  function said([index, number]) {
+    return sentence(panes[index].tree.boxes[number]);
   }
 
   root.replaceChildren(
-    ...panes.flatMap((pane, index) => [heading(pane, index), pane.element, left(pane.tree)]),
-    ...(panes.length > 1 ? [differenceBar()] : []),
-    live.element,
-    panel.element,
+    make(
+      "div",
+      { class: panes.length > 1 ? "dl-sides" : "dl-side" },
+      panes.map((pane, index) =>
+        make(
+          "div",
+          { class: "dl-side" },
+          heading(pane, live.says),
+          pane.element,
+          left(pane.tree),
+          index === 0 ? live.element : null,
+          panels[index].element,
+        ),
+      ),
+    ),
+    panes.length > 1 ? differenceTable(panes, differences, choose) : "",
     legend(),
   );
-  root.classList.toggle("dl-two", panes.length > 1);
-
-  function heading(pane) {
-    const { tree } = pane;
-    return make(
-      "div",
-      { class: "dl-bar" },
-      make("h3", {}, tree.title),
-      make("span", { class: "dl-quiet dl-grow" }, tree.subtitle),
-      searchBox(pane, live.says),
-      tree.runs.length ? foldButton(pane) : null,
-    );
-  }
-
-  function differenceBar() {
-    let at = -1;
-    const step = (by) => {
-      if (!differences.length) return;
-      at = (at + by + differences.length) % differences.length;
-      const [a, b] = differences[at];
-      choose(a === null ? [1, b] : [0, a], true);
-      live.says(`difference ${at + 1} of ${differences.length}: ${live.element.textContent}`);
-    };
-    const many = differences.length;
-    return make(
-      "div",
-      { class: "dl-bar" },
-      make("b", {}, many ? `${counted(many, "field")} differ${many === 1 ? "s" : ""}` : "no field differs"),
-      make("button", { type: "button", disabled: !many, onclick: () => step(-1) }, "previous difference"),
-      make("button", { type: "button", disabled: !many, onclick: () => step(1) }, "next difference"),
-    );
-  }
-
   return () => panes.forEach((pane) => pane.stop());
+}
+
+function heading(pane, say) {
+  const { tree } = pane;
+  return make(
+    "div",
+    { class: "dl-bar" },
+    make("h3", {}, tree.title),
+    make("span", { class: "dl-quiet dl-grow" }, tree.subtitle),
+    searchBox(pane, say),
+    tree.runs.length ? foldButton(pane) : null,
+  );
+}
+
+/** The fields that two PDUs do not have alike; each can be gone to. */
+function differenceTable(panes, differences, choose) {
+  const [a, b] = panes.map((pane) => pane.tree);
+  const many = differences.length;
+  const title = many ? `${counted(many, "field")} differ${many === 1 ? "s" : ""}` : "All fields are alike.";
+  const rows = differences.slice(0, LISTED).map(([one, other]) => {
+    const [index, tree, number] = one === null ? [1, b, other] : [0, a, one];
+    const path = tree.around(number).reverse().map((n) => tree.boxes[n].name);
+    const go = make("button", { type: "button", onclick: () => choose([index, number], true) });
+    go.append(path.join(" › "));
+    return make("tr", {}, make("th", { scope: "row" }, go), valueCell(a, one), valueCell(b, other));
+  });
+  if (many > LISTED) {
+    rows.push(make("tr", {}, make("td", { colspan: 3 }, `… and ${counted(many - LISTED)} more`)));
+  }
+  return make(
+    "table",
+    { class: "dl-differences" },
+    make("caption", {}, title),
+    make("tbody", {}, rows),
+  );
+}
+
+function valueCell(tree, number) {
+  if (number === null) return make("td", { class: "dl-quiet" }, "not there");
+  const box = tree.boxes[number];
+  return make("td", {}, foreign([box.value, box.meaning].filter(Boolean).join(" = ") || box.hex));
 }
 
 /** What of a PDU is too much to be shown, in words. */
