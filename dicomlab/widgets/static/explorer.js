@@ -9,6 +9,7 @@ const ROW = 26;
 const TALLEST = 16; // lines that are seen at once
 const MOST = 10000; // places that a search gives
 const LISTED = 200; // differences
+const OPEN = 3; // findings that are shown without being asked for
 const LETTERS = {
   length: "L",
   identifier: "I",
@@ -28,9 +29,8 @@ class Tree {
     this.leaves = this.boxes.filter((box) => box.leaf && box.stop > box.start);
     this.masked = new Set(this.secrets);
     this.parents = parentsOf(this.boxes);
-    this.marks = this.findings.notes
-      .map((note, index) => ({ ...note, number: index + 1 }))
-      .filter((note) => note.span);
+    this.notes = this.findings.notes.map((note, index) => ({ ...note, number: index + 1 }));
+    this.marks = this.notes.filter((note) => note.span);
     this.shut = new Set(); // containers that are closed
     this.open = new Set(); // runs that are unfolded
     this.fold();
@@ -93,6 +93,14 @@ class Tree {
       if (!found || weight(note) < weight(found)) found = note;
     }
     return found;
+  }
+
+  /** The findings that are about a field, or about bytes within it. */
+  notesIn(box) {
+    return this.notes.filter(
+      ({ number, span }) =>
+        box.notes.includes(number) || (span && box.start <= span.start && span.stop <= box.stop),
+    );
   }
 
   /** Where bytes, or the characters of a text, stand. */
@@ -491,9 +499,10 @@ function bytePane(shown, on) {
     lit = number;
     if (number !== null && reveal) {
       const box = tree.boxes[number];
-      if (tree.lines.length && box.start < tree.bytes.length) {
-        const line = tree.lineAt(box.start);
-        hexList.reveal(Math.min(tree.lineAt(Math.max(box.start, box.stop - 1)), line + 4));
+      const at = box.start <= cursor && cursor < box.stop ? cursor : box.start;
+      if (at < tree.bytes.length) {
+        const line = tree.lineAt(at);
+        hexList.reveal(Math.min(tree.lineAt(Math.max(at, box.stop - 1)), line + 2));
         hexList.reveal(line);
       }
       const row = seenField(number);
@@ -561,7 +570,7 @@ function fieldPanel() {
         ? make("p", { class: "dl-quiet" }, `in ${path.map((n) => tree.boxes[n].name).join(" › ")}`)
         : "",
       make("dl", {}, facts(box).flatMap(([term, said]) => [make("dt", {}, term), said])),
-      box.notes.map((one) => noteCard(tree.findings.notes[one - 1], one)),
+      ...tree.notesIn(box).map((note) => noteCard(note, note.number)),
     );
   }
 
@@ -596,6 +605,19 @@ function noteCard(note, number) {
     make("p", {}, noteChip(note, number), ` ${note.severity}: `, make("b", {}, foreign(note.what))),
     make("p", {}, foreign(note.why)),
     make("p", {}, foreign(note.remedy), make("span", { class: "dl-quiet" }, ` ${note.clause}`)),
+  );
+}
+
+/** All that was found in a PDU. */
+function findingsOf(tree) {
+  const { notes } = tree;
+  if (!notes.length) return null;
+  const more = tree.findings.hidden ? ` and ${counted(tree.findings.hidden)} more` : "";
+  return make(
+    "details",
+    { class: "dl-findings", open: notes.length <= OPEN },
+    make("summary", {}, `${counted(notes.length, "finding")}${more}`),
+    notes.map((note) => noteCard(note, note.number)),
   );
 }
 
@@ -696,6 +718,7 @@ function drawn(root, model) {
           left(pane.tree),
           index === 0 ? live.element : null,
           panels[index].element,
+          findingsOf(pane.tree),
         ),
       ),
     ),
