@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route
@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, Locator, Page, Route
 from dicomlab.views.theme import DARK, LIGHT
 from dicomlab.widgets.base import STATIC as WIDGETS
 from dicomlab.widgets.base import css
-from tests.browser.chromium import Watch
+from tests.browser.chromium import Windows, watched
 
 STATIC = Path(__file__).parent / "static"
-ORIGIN = "http://dicomlab.localhost"  # nobody answers there: what it serves comes from the disk
+HOME = "http://dicomlab.localhost/"  # nobody answers there: all comes from the disk
 
 
 class View:
@@ -67,8 +67,12 @@ class View:
         ]
 
 
-class Bare(Protocol):
-    """Shows the module of a name with these traits. ``zoom`` 2 is the browser's 200 %."""
+class Bare:
+    """Shows modules, each in a page by itself. ``scripts`` are their texts by their addresses."""
+
+    def __init__(self, windows: Windows, scripts: dict[str, str]) -> None:
+        self._windows = windows
+        self._scripts = scripts
 
     def __call__(
         self,
@@ -80,50 +84,31 @@ class Bare(Protocol):
         width: int = 1200,
         height: int = 800,
         reduced_motion: bool = False,
-    ) -> View: ...
+    ) -> View:
+        """Show the module of that name with these traits. ``zoom`` 2 is the browser's 200 %."""
+        page = self._windows.open(
+            viewport={"width": round(width / zoom), "height": round(height / zoom)},
+            device_scale_factor=zoom,
+            reduced_motion="reduce" if reduced_motion else "no-preference",
+        )
+        page.route("**/*", partial(_answer, served=self._scripts | {HOME: _page(dark)}))
+        page.goto(HOME)
+        page.evaluate(
+            "([module, text]) => python.show(module, text)",
+            [f"/{name}.js", _written(traits or {})],
+        )
+        return View(page)
 
 
 @contextmanager
 def bare_pages(browser: Browser, modules: Path = WIDGETS) -> Iterator[Bare]:
-    """Pages for the modules of a folder. At the end none of them may have done wrong."""
-    with ExitStack() as pages:
-        watches: list[Watch] = []
-
-        def show(
-            name: str,
-            traits: dict[str, Any] | None = None,
-            *,
-            dark: bool = False,
-            zoom: float = 1,
-            width: int = 1200,
-            height: int = 800,
-            reduced_motion: bool = False,
-        ) -> View:
-            context = pages.enter_context(
-                browser.new_context(
-                    viewport={"width": round(width / zoom), "height": round(height / zoom)},
-                    device_scale_factor=zoom,
-                    reduced_motion="reduce" if reduced_motion else "no-preference",
-                    service_workers="block",
-                )
-            )
-            served = {f"{ORIGIN}/": _page(dark)} | {
-                f"{ORIGIN}/{file.name}": file.read_text(encoding="utf-8")
-                for file in (STATIC / "anywidget.js", *modules.glob("*.js"))
-            }
-            watches.append(Watch(context, served.__contains__))
-            context.route("**/*", partial(_answer, served=served))
-            page = context.new_page()
-            page.goto(ORIGIN)
-            page.evaluate(
-                "([module, text]) => python.show(module, text)",
-                [f"/{name}.js", _written(traits or {})],
-            )
-            return View(page)
-
-        yield show
-        for watch in watches:
-            watch.check()
+    """Shows the modules of a folder. At the end no page may have done wrong."""
+    scripts = {
+        f"{HOME}{file.name}": file.read_text(encoding="utf-8")
+        for file in (STATIC / "anywidget.js", *modules.glob("*.js"))
+    }
+    with watched(browser, {HOME, *scripts}.__contains__) as windows:
+        yield Bare(windows, scripts)
 
 
 def _answer(route: Route, served: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The machine's Chromium, and a watch over what its pages do."""
+"""The machine's Chromium, and windows of it that are watched."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium: nothing was tried in a browser (apt-get install chromium)"
@@ -28,45 +29,56 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def anything(message: str) -> bool:
-    """No error is expected."""
-    return True
+class Windows:
+    """Opens windows, and takes down what no page of ours may do: errors, and requests to elsewhere.
 
-
-class Watch:
-    """Takes down what no page of ours may do: errors, and requests to elsewhere.
-
-    ``at_home`` tells of an address whether it may be asked; ``counts`` of the text of a console
-    error whether it is one of ours.
+    ``at_home`` tells of an address whether it may be asked.
     """
 
-    def __init__(
-        self,
-        context: BrowserContext,
-        at_home: Callable[[str], bool],
-        counts: Callable[[str], bool] = anything,
-    ) -> None:
-        self._context = context
+    def __init__(self, browser: Browser, at_home: Callable[[str], bool]) -> None:
+        self._browser = browser
         self._at_home = at_home
-        self._counts = counts
+        self._pages: list[Page] = []
         self._wrong: list[str] = []
+
+    def open(self, **options: Any) -> Page:
+        """An empty page that shares nothing with others. ``options`` are playwright's."""
+        context = self._browser.new_context(service_workers="block", **options)
         context.on("console", self._said)
         context.on("weberror", lambda error: self._wrong.append(f"page error: {error.error}"))
         context.on("request", lambda request: self._asked(request.url))
-        # a socket is no request to playwright, and only its page tells of it
-        context.on("page", lambda page: page.on("websocket", lambda one: self._asked(one.url)))
+        page = context.new_page()
+        page.on("websocket", lambda socket: self._asked(socket.url))  # no request to playwright
+        self._pages.append(page)
+        return page
 
     def check(self) -> None:
         """Fail with what was wrong until now."""
-        for page in self._context.pages:
+        for page in self._pages:
             # what a page did and asked for before it is answered has been told by then
             page.evaluate("fetch(location.href).then(() => null)")
         assert not self._wrong, "\n".join(self._wrong)
 
+    def close(self) -> None:
+        """Close all windows."""
+        for page in self._pages:
+            page.context.close()
+
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "assert") and self._counts(message.text):
+        if message.type in ("error", "assert"):
             self._wrong.append(f"console error: {message.text} ({message.location['url']})")
 
     def _asked(self, url: str) -> None:
         if not url.startswith(("data:", "blob:")) and not self._at_home(url):
             self._wrong.append(f"request to elsewhere: {url}")
+
+
+@contextmanager
+def watched(browser: Browser, at_home: Callable[[str], bool]) -> Iterator[Windows]:
+    """Windows that at the end must have done no wrong, and are closed."""
+    windows = Windows(browser, at_home)
+    try:
+        yield windows
+        windows.check()
+    finally:
+        windows.close()

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from nbformat import NotebookNode, v4
 from playwright.sync_api import Browser, expect
 
 from tests.browser.bare import STATIC, Bare, bare_pages
+from tests.browser.frames import Frames, frames
+from tests.browser.lab import Lab, Server, notebooks
 
 SHOWN = {"label": "sent", "data": b"\x00\x80\xff"}
 
@@ -109,3 +112,66 @@ def test_axe_finds_text_that_cannot_be_read(planted: Bare, dark: bool) -> None:
     view.root.evaluate("(root) => root.style.background = 'inherit'")
     [found] = view.axe()
     assert found.startswith("color-contrast, serious")
+
+
+def test_frames_tell_of_a_long_task(planted: Bare) -> None:
+    view = planted("planted", SHOWN)
+    calm = frames(view.page, lambda: view.set(label="quick"))
+    busy = frames(view.page, lambda: view.tell({"do": "work for", "milliseconds": 150}))
+    assert calm.longest < 150 <= busy.longest
+    assert max(busy.intervals) >= 150
+
+
+def test_frames_know_how_most_of_them_came() -> None:
+    assert Frames([10.0] * 95 + [90.0] * 5, []).p95 == 10
+    assert Frames([10.0] * 94 + [90.0] * 6, []).p95 == 90
+
+
+def made(*cells: str) -> NotebookNode:
+    return v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
+
+
+WIDGET = """\
+import anywidget, traitlets
+
+class Button(anywidget.AnyWidget):
+    _esm = '''
+    export default { render({ model, el }) {
+      const button = document.createElement("button");
+      button.textContent = "count";
+      button.onclick = () => { model.set("count", model.get("count") + 1); model.save_changes(); };
+      el.append(button);
+    } };
+    '''
+    count = traitlets.Int(0).tag(sync=True)
+
+button = Button()
+button"""
+
+
+def test_a_notebook_is_driven_from_both_ends(lab: Lab) -> None:
+    notebook = lab.open(made(WIDGET, "", "words = {'a quote \\'': [1, None, 'ü\\n']}"))
+    notebook.run_all()
+    notebook.page.get_by_role("button", name="count", exact=True).click()
+    assert notebook.python("button.count") == 1
+    assert notebook.python("words") == {"a quote '": [1, None, "ü\n"]}
+    with pytest.raises(AssertionError, match="NameError: name 'nobody'"):
+        notebook.python("nobody")
+    notebook.theme("dark")
+    assert notebook.page.evaluate("document.body.dataset.jpThemeName") == "JupyterLab Dark"
+
+
+def test_a_notebook_opens_in_the_light_theme_and_tells_of_a_cell_that_fails(lab: Lab) -> None:
+    notebook = lab.open(made("1 / 0", "2"))
+    assert notebook.page.evaluate("document.body.dataset.jpThemeName") == "JupyterLab Light"
+    with pytest.raises(pytest.fail.Exception, match=r"1 / 0\n.*\nZeroDivisionError"):
+        notebook.run_all()
+
+
+def test_a_notebook_that_does_wrong_fails_its_test_and_leaves_no_kernel(
+    jupyterlab: Server, browser: Browser
+) -> None:
+    image = "http://localhost:9/image.png"
+    with pytest.raises(AssertionError, match=image), notebooks(jupyterlab, browser) as lab:
+        lab.open(made(f"from IPython.display import HTML; HTML('<img src={image}>')")).run_all()
+    assert jupyterlab.ask("kernels") == []

@@ -65,6 +65,9 @@ class Model {
   }
 }
 
+// Messages come in tasks of their own, as from a kernel: so a long one is seen to be long.
+const task = () => new Promise((begun) => setTimeout(begun));
+
 const model = new Model();
 let cleanup;
 
@@ -77,8 +80,12 @@ window.python = {
     await document.fonts.ready;
     await new Promise(requestAnimationFrame);
   },
-  set: (text) => void model.change(JSON.parse(text, revive)),
-  tell(text) {
+  async set(text) {
+    await task();
+    model.change(JSON.parse(text, revive));
+  },
+  async tell(text) {
+    await task();
     const { content, buffers } = JSON.parse(text, revive);
     model.fire("msg:custom", content, buffers);
   },
