@@ -26,9 +26,10 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 # JupyterLab prefers a widget to its twin also where there is no widget left to show. So the twin
 # stands in an output of its own: hidden while the widget before it is there, and in its place when
-# JupyterLab has given up on the widget (it then marks the output itself).
-_ALIVE = f'[data-mime-type="{WIDGET_VIEW}"]:not(.jupyter-widgets)'
-_GONE = f'[data-mime-type="{WIDGET_VIEW}"].jupyter-widgets'
+# JupyterLab has given up on the widget. A widget's output tells no MIME type; one that was given
+# up is marked itself, not what is in it.
+_ALIVE = ".jp-OutputArea-output:not([data-mime-type],.jupyter-widgets)"
+_GONE = ".jp-OutputArea-output.jupyter-widgets"
 _OUTPUT = ".jp-OutputArea-child"
 _TWIN_STYLE = (
     f"{_OUTPUT}:has(>{_ALIVE})+{_OUTPUT}:has(.dl-twin){{display:none}}"

@@ -40,6 +40,11 @@ class Windows:
         self._at_home = at_home
         self._pages: list[Page] = []
         self._wrong: list[str] = []
+        self._expected: list[str] = []
+
+    def expect(self, error: str) -> None:
+        """Let an error with these words in it be said: it is what the test is about."""
+        self._expected.append(error)
 
     def open(self, **options: Any) -> Page:
         """An empty page that shares nothing with others. ``options`` are playwright's."""
@@ -65,7 +70,8 @@ class Windows:
             page.context.close()
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "assert"):
+        expected = any(words in message.text for words in self._expected)
+        if message.type in ("error", "assert") and not expected:
             self._wrong.append(f"console error: {message.text} ({message.location['url']})")
 
     def _asked(self, url: str) -> None:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as TookTooLong
 
@@ -99,6 +100,11 @@ class Server:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             return json.loads(answer.read() or "null")
 
+    def trust(self, notebook: Path) -> None:
+        """Sign a notebook as one that was run here."""
+        notary = NotebookNotary(data_dir=str(self.folder.parent / "data"))
+        notary.sign(nbformat.read(notebook, nbformat.NO_CONVERT))
+
     def end_kernels(self) -> None:
         """End all kernels, and wait until they have ended."""
         for session in self.ask("sessions"):
@@ -111,15 +117,23 @@ class Lab:
     def __init__(self, server: Server, windows: Windows) -> None:
         self._server = server
         self._windows = windows
+        self.expect_error = windows.expect
 
-    def open(self, notebook: str | Path | nbformat.NotebookNode) -> Notebook:
-        """Open one of the project's by its name, another by its path, or one that is made."""
+    def open(
+        self, notebook: str | Path | nbformat.NotebookNode, *, trusted: bool = False
+    ) -> Notebook:
+        """Open one of the project's by its name, another by its path, or one that is made.
+
+        Outputs that it brings are shown as those of a stranger, unless it is ``trusted``.
+        """
         folder = self._server.folder / secrets.token_hex(4)
         folder.mkdir()
         if isinstance(notebook, nbformat.NotebookNode):
             copy = folder / "made.ipynb"
             notebook.metadata.setdefault("kernelspec", {"name": "python3", "display_name": ""})
             nbformat.write(notebook, copy)
+            if trusted:
+                self._server.trust(copy)
         else:
             copy = Path(shutil.copy(NOTEBOOKS / notebook, folder))
         page = self._windows.open()
