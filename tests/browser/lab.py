@@ -31,6 +31,7 @@ from tests.browser.chromium import Windows, watched
 ROOT = Path(__file__).parent.parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SECONDS = 60
+PATIENCE = 5  # seconds
 
 PANEL = "window.jupyterapp?.shell.currentWidget"
 IDLE = f"() => {PANEL}?.sessionContext?.session?.kernel?.status === 'idle'"
@@ -79,6 +80,13 @@ class Notebook:
         reply = self.page.evaluate(EVALUATE, [dumped, SECONDS * 1000])
         assert reply["status"] == "ok", f"{expression}: {reply['ename']}: {reply['evalue']}"
         return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
+
+
+    def expect_python(self, expression: str, value: Any) -> None:
+        """Ask the kernel until it says so: what the page saves is on its way for a moment."""
+        until = time.monotonic() + PATIENCE
+        while (found := self.python(expression)) != value:
+            assert time.monotonic() < until, f"{expression} is {found!r}, not {value!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,15 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The outermost element of a widget. Keys that are pressed in it are not JupyterLab's shortcuts. */
+export function widgetRoot(classes) {
+  return make("div", {
+    class: `dicomlab dl-widget ${classes}`,
+    // JupyterLab looks at the element that has the focus, and then at those around it
+    onfocusin: (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"),
+  });
+}
+
 /** Text that came from a peer or a file: it keeps its direction of writing to itself. */
 export function foreign(text) {
   return make("bdi", {}, text);

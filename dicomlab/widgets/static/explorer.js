@@ -1,6 +1,6 @@
 // The byte explorer: the bytes of one PDU, or of two, and the fields that they are.
 
-import { counted, foreign, freshId, liveLine, make } from "./dom.js";
+import { counted, foreign, freshId, liveLine, make, widgetRoot } from "./dom.js";
 import { virtualList } from "./list.js";
 
 const ACROSS = 16; // bytes a line
@@ -631,7 +631,7 @@ function legend() {
 // --- the widget -----------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const root = make("div", { class: "dicomlab dl-widget dl-explorer" });
+  const root = widgetRoot("dl-explorer");
   el.append(root);
   let stop = () => {};
 

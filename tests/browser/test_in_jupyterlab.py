@@ -1,0 +1,60 @@
+"""The widgets in JupyterLab, for real: both ends, the page and the kernel, are looked at."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+from playwright.sync_api import expect
+
+from tests.browser.lab import Lab, Notebook
+
+MANY = 40  # widgets in one notebook
+
+
+def opened(lab: Lab, *cells: str) -> Notebook:
+    """A notebook of these cells, run."""
+    code = [nbformat.v4.new_code_cell(cell) for cell in ("import dicomlab as dl", *cells)]
+    notebook = lab.open(nbformat.v4.new_notebook(cells=code))
+    notebook.run_all()
+    return notebook
+
+
+def test_a_field_chosen_in_the_explorer_is_known_to_python(lab: Lab) -> None:
+    notebook = opened(
+        lab, 'view = dl.build("A-ASSOCIATE-RQ", called_ae_title="ARCHIVE").explore()\nview'
+    )
+    widget = notebook.page.locator(".dl-explorer")
+    widget.get_by_role("treeitem", name=re.compile("^Called-AE-title")).click()
+    expect(widget.get_by_role("region", name="The field")).to_contain_text("ARCHIVE")
+    notebook.expect_python("view.field.value", "ARCHIVE")
+
+
+def test_what_python_shows_next_is_seen(lab: Lab) -> None:
+    notebook = opened(lab, 'view = dl.HexView(dl.build("A-RELEASE-RQ"))\nview')
+    notebook.python('view.show(dl.build("A-ABORT"))')
+    expect(notebook.page.locator(".dl-explorer h3")).to_have_text("A-ABORT (draft)")
+
+
+def test_keys_are_the_widgets_and_not_those_of_the_notebook(lab: Lab) -> None:
+    notebook = opened(lab, 'view = dl.HexView(dl.build("A-RELEASE-RQ"))\nview')
+    grid = notebook.page.locator(".dl-explorer").get_by_role("grid")
+    grid.focus()
+    for key in ("ArrowRight", "ArrowRight", "Enter", "d", "d"):
+        notebook.page.keyboard.press(key)
+    expect(notebook.page.locator(".dl-explorer")).to_contain_text("pinned")
+    expect(notebook.page.locator(".jp-CodeCell")).to_have_count(2)
+    notebook.expect_python("view.field.name", "PDU-length")
+
+
+def test_many_widgets_do_not_slow_a_notebook_down(lab: Lab) -> None:
+    show = (
+        "views += [pdu.explore() for _ in range(10)]\nfor view in views[-10:]:\n    display(view)"
+    )
+    notebook = opened(
+        lab, 'pdu, views = dl.build("A-ASSOCIATE-RQ").pdu, []', *[show] * (MANY // 10)
+    )
+    expect(notebook.page.locator(".dl-explorer")).to_have_count(MANY)
+    last = notebook.page.locator(".dl-explorer").last
+    last.get_by_role("treeitem", name=re.compile("^PDU-length")).click()
+    notebook.expect_python("views[-1].field.name", "PDU-length")
