@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from dicomlab.dissect.file import CaptureFile
@@ -31,6 +32,14 @@ class Wanted(NamedTuple):
     packets: int  # how many further ones lie up to the last
 
 
+class Sighting(NamedTuple):
+    """A segment that is seen once more."""
+
+    packets: int  # how many lie between it and the first that is looked at
+    time: int | None  # nanoseconds since 1970
+    segment: Segment
+
+
 class Bytes(Protocol):
     """Finds bytes again."""
 
@@ -41,6 +50,12 @@ class Bytes(Protocol):
         """The bytes of many, in one pass: which one it is, and its next ones.
 
         Of each there come as many as there are in one piece.
+        """
+
+    def segments(self, wanted: Wanted, /) -> Iterator[Sighting]:
+        """The segments of the direction from the first that carried what is wanted on.
+
+        They go on behind the last of those, since any may come again.
         """
 
 
@@ -86,6 +101,23 @@ class FileBytes:
                 break
         else:
             waiting.clear()
+
+    def segments(self, wanted: Wanted) -> Iterator[Sighting]:
+        """The segments of the direction from the first that carried what is wanted on."""
+        network, direction = Network(), key(wanted.way.source, wanted.way.target)
+        with self._file.opened_again() as file:
+            reader = Reader(file, str(self._file))
+            records = reader.records_from(wanted.place, self._sections)
+            for number, record in enumerate(islice(records, wanted.packets + _LATE)):
+                buffer, at, captured, size, ticks, interface = record
+                usual = glance(interface.link_type, buffer, at, captured, size)
+                if usual is None:
+                    packet = buffer[at : at + captured]
+                    segment = network.segment(interface.link_type, packet, size)
+                else:
+                    segment = usual.segment(buffer) if usual.key == direction else None
+                if segment is not None and key(segment.source, segment.target) == direction:
+                    yield Sighting(number, interface.time(ticks), segment)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FileBytes) and self._file == other._file
@@ -172,3 +204,7 @@ class NotedBytes:
     def pieces(self, wanted: Sequence[Wanted]) -> Iterator[tuple[int, bytes]]:
         """The bytes of many: which one it is, and its bytes."""
         return ((number, self.read(*one)) for number, one in enumerate(wanted))
+
+    def segments(self, _wanted: Wanted) -> Iterator[Sighting]:
+        """None: an end notes bytes, and no packets."""
+        return iter(())

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Generic, TypeVar, overload
 
-from dicomlab.dissect.bytes_of import Bytes, Way
+from dicomlab.dissect.bytes_of import Bytes, Wanted, Way
 from dicomlab.dissect.datasets import CapturedDataSet, Origin
 from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.talk import MessageRow, PduRow
@@ -201,7 +201,7 @@ class _Pdu:
         side, code, start, stop, stated, first, last, time, complete, _, _ = row
         return Pdu(
             _NAMES[code],
-            _Tree(self._source, self._ways[side], row),
+            Tree(self._source, self._ways[side], row),
             self.sides[side],
             time,
             (first, last) if self.with_frames else None,
@@ -276,17 +276,23 @@ def _each_message(rows: _Several, sides: tuple[Side, Side]) -> Iterator[MessageL
 
 
 @dataclass(frozen=True, slots=True)
-class _Tree:
+class Tree:
     """How the PDU of a row becomes a field: its bytes are looked up and decoded when asked for."""
 
     source: Bytes
     way: Way
     row: Row
 
-    def __call__(self) -> Field:
+    @property
+    def wanted(self) -> Wanted:
+        """Its bytes, and where they are."""
         one = PduRow._make(self.row)
-        packets = one.last - one.first
-        data = self.source.read(self.way, one.start, one.stop, one.place, packets)
+        return Wanted(self.way, one.start, one.stop, one.place, one.last - one.first)
+
+    def __call__(self) -> Field:
+        """The field; CaptureError where the bytes are no longer there."""
+        one = PduRow._make(self.row)
+        data = self.source.read(*self.wanted)
         if len(data) < one.stop - one.start:
             raise CaptureError(
                 f"The bytes of this {_NAMES[one.code] or 'run'} are no longer where they were.",
