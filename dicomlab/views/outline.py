@@ -15,7 +15,7 @@ from itertools import islice
 from dicomlab.model import Association, Message, Side, pdu_lines, printable
 from dicomlab.protocol.replay import UNKNOWN, Illegal, Move, States
 
-STEPS = 400  # runs that are kept of one association
+STEPS = 400  # runs that are kept of one association, where nobody asks for more
 REPEATS = 4  # that many equal exchanges in a row are folded
 LONGEST = 4  # runs that an exchange may have
 SILENCE = 5_000_000_000  # nanoseconds without a PDU that a sequence points out
@@ -81,9 +81,9 @@ def _joined(runs: Iterable[Run], cycle: tuple[str, ...] = (), times: int = 0) ->
     return whole
 
 
-def outline(association: Association) -> list[Run]:
-    """The PDUs as runs, at most one more than STEPS."""
-    folding = _Folding()
+def outline(association: Association, most: int = STEPS) -> list[Run]:
+    """The PDUs as runs, at most one more than ``most``."""
+    folding = _Folding(most)
     last: Run | None = None
     for run in _runs(association):
         if last is not None and run.carries_on and run.is_like(last):
@@ -177,7 +177,8 @@ class _Carried:
 class _Folding:
     """Takes runs as they come, folds equal exchanges in a row, and keeps the first and the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._half = most // 2
         self._recent: list[Run] = []  # may yet be the beginning of a fold
         self._fold: Run | None = None  # what stands behind them, and may yet grow
         self._cycle: list[Run] = []  # the exchange that it repeats
@@ -231,11 +232,11 @@ class _Folding:
 
     def _keep(self, run: Run) -> None:
         """It will be shown, or counted in the middle."""
-        if len(self._head) < STEPS // 2:
+        if len(self._head) < self._half:
             self._head.append(run)
             return
         self._tail.append(run)
-        if len(self._tail) > STEPS // 2:
+        if len(self._tail) > self._half:
             before = [self._middle] if self._middle is not None else []
             self._middle = _joined([*before, self._tail.popleft()])
 

@@ -17,6 +17,7 @@ from dicomlab.views.outline import (
     DATA_SET,
     P_DATA,
     SILENCE,
+    STEPS,
     Run,
     carried_on,
     outline,
@@ -86,11 +87,14 @@ class Ladder:
     reasons: Reasons
 
 
-def ladder(association: Association) -> Ladder:
-    """The message sequence of an association, long repetitions folded."""
+def ladder(association: Association, most: int = STEPS) -> Ladder:
+    """The message sequence of an association, long repetitions folded.
+
+    Of more than ``most`` steps those in the middle are folded too.
+    """
     requestor = end_of("requestor", association.calling_ae_title, str(association.requestor))
     acceptor = end_of("acceptor", association.called_ae_title, str(association.acceptor))
-    steps = [_step(association, run) for run in outline(association)]
+    steps = [_step(association, run) for run in outline(association, most)]
     outcome, tone = outcome_of(association)
     return Ladder(
         title=f"{requestor.title} → {acceptor.title}",
@@ -103,6 +107,23 @@ def ladder(association: Association) -> Ladder:
         findings=findings_of(association.findings),
         reasons=reasons_of(association.verdict),
     )
+
+
+def in_words(step: Step) -> str:
+    """A step as a sentence, for those who have it read out."""
+    said = [step.label, *step.details]
+    if step.last is not None:
+        said.append(f"PDUs {step.index} to {step.last}")
+    if step.illegal is not None:
+        said.append(str(step.illegal))
+    if step.time is not None:
+        said.append(theme.duration(step.time))
+    words = ", ".join(said)
+    if step.sender is not None and step.kind in ("opened", "pdu"):
+        ends = ("requestor", "acceptor")
+        words = f"{' to '.join(ends if step.sender == 'requestor' else ends[::-1])}: {words}"
+    after = " / ".join(one.after for one in (step.requestor, step.acceptor) if one.after)
+    return f"{words}, then {after}" if after else words
 
 
 def end_of(side: Side, title: str | None, address: str) -> End:

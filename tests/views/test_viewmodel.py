@@ -16,6 +16,7 @@ from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode
 from dicomlab.views import layout as bytes_of
 from dicomlab.views import outline
+from dicomlab.views.sequence import in_words
 from dicomlab.views.viewmodel import ByteLayout, Ladder, ladder, rows, view
 from tests.views import gallery, made
 
@@ -347,6 +348,32 @@ def test_a_conversation_without_a_pattern_is_cut_in_the_middle() -> None:
     view = ladder(made.association(lines, by="requestor"))
     assert len(view.steps) < outline.STEPS + 10
     assert sum(one.count for one in view.steps if one.kind in ("pdu", "fold")) == 1500
+
+
+def test_who_asks_for_more_steps_gets_them_all() -> None:
+    lines: list[made.Line] = [
+        ("requestor", made.echo_rsp(n, status=n), n) for n in range(1, 1500)
+    ]  # fmt: skip
+    association = made.association(lines, findings=made.LATE)
+    assert len(ladder(association, 2000).steps) == 1499
+    assert len(ladder(association, 100).steps) == 101
+
+
+def test_a_step_is_a_sentence() -> None:
+    opened, asked, silence, closed = map(in_words, ladder(made.silent()).steps)
+    assert opened == "requestor to acceptor: TCP connection, 0 µs, then Sta4 / Sta2"
+    assert asked == (
+        "requestor to acceptor: A-ASSOCIATE-RQ, proposes 1 context: Verification, 400 µs, "
+        "then Sta5 / Sta3"
+    )
+    assert silence == "30.0 s of silence"
+    assert closed == "TCP closed by the requestor, 30.0 s, then Sta1 / Sta1"
+    steps = ladder(made.long()).steps
+    assert in_words(steps[5]) == (
+        "× 249 C-ECHO, C-ECHO-RQ → C-ECHO-RSP, PDUs 4 to 501, 276 ms, then Sta6 / Sta6"
+    )
+    wrong = ladder(made.impatient()).steps[6]
+    assert "not allowed: the acceptor is in Sta8 (AA-8), 2.30 ms, then" in in_words(wrong)
 
 
 def test_roles_of_cells_are_those_of_their_boxes() -> None:
