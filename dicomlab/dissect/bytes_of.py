@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from dicomlab.dissect.file import CaptureFile
 from dicomlab.dissect.network import RST, End, Network, Segment, glance, key
-from dicomlab.dissect.pcap import Reader
+from dicomlab.dissect.pcap import MADE_UP, Reader
 from dicomlab.dissect.tcp import Seen, Stream
 
 _LATE = 1 << 14  # further packets in which bytes are looked for: a datagram has so many fragments
@@ -43,6 +43,10 @@ class Sighting(NamedTuple):
 class Bytes(Protocol):
     """Finds bytes again."""
 
+    @property
+    def made_up(self) -> bool:
+        """Whether the headers of the packets around them are."""
+
     def read(self, way: Way, start: int, stop: int, place: int, packets: int, /) -> bytes:
         """The bytes that are Wanted, as many as there are in one piece."""
 
@@ -65,6 +69,12 @@ class FileBytes:
     def __init__(self, file: CaptureFile, reader: Reader) -> None:
         self._file = file
         self._sections = reader.sections
+        self._comments = reader.comments
+
+    @property
+    def made_up(self) -> bool:
+        """Whether the file says that its headers are."""
+        return any(MADE_UP in one for one in self._comments)
 
     def read(self, way: Way, start: int, stop: int, place: int, packets: int) -> bytes:
         """The bytes of a direction between two offsets, as many as there are in one piece."""
@@ -193,6 +203,8 @@ class _Kept:
 
 class NotedBytes:
     """In what one end noted of its own conversation."""
+
+    made_up = False
 
     def __init__(self, noted: dict[End, bytearray]) -> None:
         self._noted = noted

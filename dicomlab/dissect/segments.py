@@ -73,6 +73,11 @@ def segments_of(pdu: Pdu) -> Iterator[PduSegment]:
         missing = list(_without(missing, span))
 
 
+def are_made_up(pdu: Pdu) -> bool:
+    """Whether those segments were made up around bytes that a relay had passed on."""
+    return isinstance(pdu.tree, Tree) and pdu.tree.source.made_up
+
+
 def _place(seen: Sighting, wanted: Wanted) -> int:
     """The offset of a segment's first byte from that of the PDU."""
     sequence = seen.segment.sequence + bool(seen.segment.flags & SYN)
