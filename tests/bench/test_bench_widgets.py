@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 import dicomlab as dl
+from tests.browser import test_sequence as sequence
 from tests.browser.bare import Bare, bare_pages
 from tests.browser.chromium import chromium
 from tests.browser.frames import Frames, frames
@@ -77,3 +78,21 @@ def test_pointing_is_fluent_where_there_are_many_fields(bare: Bare) -> None:
             view.page.wait_for_timeout(8)
 
     fluent("121 contexts, the pointer", view.page, point)
+
+
+def test_two_thousand_arrows_scroll_step_play_and_grow_fluently(bare: Bare) -> None:
+    view = bare("sequence", sequence.traits(sequence.noted(2000)))
+    page, steps = view.page, view.root.get_by_role("listbox")
+    quick("2,000 arrows, true to time", page, view.root.get_by_label("true to time").check)
+    steps.hover()
+    fluent("2,000 arrows, the wheel", page, wheel(page, 150, 400))
+    steps.focus()
+    keys = [*["PageDown"] * 40, *["ArrowDown"] * 40, "End", "Home"]
+    fluent("2,000 arrows, keys", page, lambda: [page.keyboard.press(key) for key in keys])
+    third = view.root.locator("[data-step='3'].dl-lit")
+    page.keyboard.press(" ")
+    fluent("2,000 arrows, playing", page, lambda: expect(third).to_be_visible())
+    page.keyboard.press("End")
+    grown = [sequence.traits(sequence.noted(pdus))["ladder"] for pdus in range(2, 60, 2)]
+    view.set(ladder={})
+    fluent("a growing sequence", page, lambda: [view.set(ladder=ladder) for ladder in grown])
