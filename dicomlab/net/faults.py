@@ -37,6 +37,7 @@ class Takes:
 
     form: str
     parse: Callable[[str], Any]
+    choices: tuple[str, ...] = ()  # if there are only these
 
 
 def _nothing(words: str) -> None:
@@ -85,7 +86,7 @@ def _uid(words: str) -> str:
 
 
 def _choice(choices: dict[str, Any]) -> Takes:
-    return Takes("|".join(choices), lambda words: choices[words])
+    return Takes("|".join(choices), lambda words: choices[words], tuple(choices))
 
 
 NOTHING = Takes("", _nothing)

@@ -67,6 +67,10 @@ class SCU:
         """What has come of a PDU that is not whole yet, or None."""
         return self._layer.unread
 
+    def fileno(self) -> int:
+        """What ``selectors`` wait for: readable when something has come; -1 once it is closed."""
+        return self._socket.fileno()
+
     def send(self, pdu: SupportsBytes) -> None:
         """Send a draft, a PDU, or any bytes, in one piece."""
         if not isinstance(pdu, SupportsBytes | bytearray):
@@ -76,8 +80,9 @@ class SCU:
             raise BuildError("there are no bytes to send.")
         before = self.state
         self._put(data)
+        sent = time.time_ns()
         self._layer.send(data)
-        self._note("requestor", data, before)
+        self._note("requestor", data, before, sent)
 
     def receive(self, timeout: float | None = None) -> Pdu:
         """The next PDU from the peer, within ``timeout`` seconds; bytes that are none are one too.
@@ -196,7 +201,7 @@ class SCU:
 
     def _so_far(self) -> str:
         unread = self.unread
-        return "nothing" if unread is None else f"{len(unread)} bytes, which are no whole PDU,"
+        return "nothing" if unread is None else f"{len(unread)} bytes that are no whole PDU"
 
     def _gone(self, what: str, problem: OSError | None = None) -> PeerError:
         self._close("acceptor", reset=isinstance(problem, ConnectionResetError))

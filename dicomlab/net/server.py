@@ -145,6 +145,9 @@ class Server(ABC):
         connection.layer.receive_data(data)
         return ()
 
+    def noted(self, entry: LogEntry) -> None:  # noqa: B027 - most do nothing
+        """What is done as soon as the log has one entry more, in the server's thread."""
+
     def listen(self, host: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
         """The socket that takes connections, and the address that callers are told."""
         listener = listening(host, port)
@@ -463,19 +466,19 @@ class Server(ABC):
         self._logged += len(data) + _ENTRY
         while self._logged > _LOG:
             self._logged -= len(self._log.popleft().data) + _ENTRY
-        self._log.append(
-            LogEntry(
-                time.time_ns(),
-                connection.number,
-                connection.requestor,
-                connection.acceptor,
-                sender,
-                data,
-                before,
-                connection.layer.state,
-                reset,
-            )
+        entry = LogEntry(
+            time.time_ns(),
+            connection.number,
+            connection.requestor,
+            connection.acceptor,
+            sender,
+            data,
+            before,
+            connection.layer.state,
+            reset,
         )
+        self._log.append(entry)
+        self.noted(entry)
 
 
 def listening(host: str, port: int, backlog: int = 128) -> socket.socket:

@@ -408,7 +408,7 @@ def replay(association: Association) -> Replay:
 def begins(association: Association) -> bool:
     """Whether the recording shows how the connection was opened, and by whom."""
     first = next(iter(pdu_lines(association.pdus)), None)
-    opening = first is not None and first.type == "A-ASSOCIATE-RQ"
+    opening = first is None or first.type == "A-ASSOCIATE-RQ"
     return opening and association.start_time is not None
 
 

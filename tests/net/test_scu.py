@@ -108,7 +108,7 @@ def test_silence_ends_with_the_time_out(scripted: Scripted) -> None:
 def test_half_a_pdu_is_shown_when_time_is_up(scripted: Scripted) -> None:
     with calling(scripted({"send": ACCEPT["send"][:100]}, SILENCE)) as scu:
         scu.send(REQUEST)
-        with pytest.raises(PeerError, match="50 bytes, which are no whole PDU"):
+        with pytest.raises(PeerError, match="50 bytes that are no whole PDU"):
             scu.receive(timeout=0.1)
         assert scu.unread is not None
         assert len(scu.unread) == 50
