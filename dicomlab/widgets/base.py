@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
-from IPython.display import display
+from IPython.display import display, update_display
 
 from dicomlab.views import html, text
 from dicomlab.views.theme import MONO, SANS, css_fonts, css_themes
@@ -71,6 +71,7 @@ class Twin:
     """What a widget needs to leave its facts behind: ``shown`` is what they are of."""
 
     model_id: str
+    _displayed = False
 
     @property
     def shown(self) -> Any:
@@ -90,12 +91,24 @@ class Twin:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return self._twin() | self._view(), {}
 
+    def _styled_twin(self) -> dict[str, str]:
+        twin = self._twin()
+        return twin | {"text/html": f"<style>{_TWIN_STYLE}</style>{twin['text/html']}"}
+
     def _ipython_display_(self) -> None:
         nothing = {"text/plain": "", "text/html": ""}
         display(nothing | self._view(), raw=True)  # type: ignore[no-untyped-call]
-        twin = self._twin()
-        styled = f"<style>{_TWIN_STYLE}</style>{twin['text/html']}"
-        display(twin | {"text/html": styled}, raw=True)  # type: ignore[no-untyped-call]
+        display(  # type: ignore[no-untyped-call]
+            self._styled_twin(), raw=True, display_id=self.model_id
+        )
+        self._displayed = True
+
+    def _renew_twin(self) -> None:
+        """Have the twin show how it stands now, wherever it was displayed."""
+        if self._displayed:
+            update_display(  # type: ignore[no-untyped-call]
+                self._styled_twin(), raw=True, display_id=self.model_id
+            )
 
 
 class Widget(Twin, anywidget.AnyWidget):

@@ -58,7 +58,9 @@ def test_a_widget_leaves_a_static_twin_behind() -> None:
 
 def test_the_twin_stands_in_an_output_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     outputs: list[dict[str, Any]] = []
-    monkeypatch.setattr(base, "display", lambda data, raw: outputs.append(data) if raw else None)
+    monkeypatch.setattr(
+        base, "display", lambda data, raw, **_: outputs.append(data) if raw else None
+    )
     assert DisplayFormatter().format(dl.HexView(dl.build("A-ABORT"))) == ({}, {})
     live, twin = outputs
     assert base.WIDGET_VIEW in live
