@@ -10,10 +10,11 @@ Jupyter to load, wait longer: until one of them is asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_WIDGETS = {"HexView": "explorer"}  # and the modules that they are in
+_WIDGETS = {"Console": "console", "HexView": "explorer"}  # and the modules that they are in
 
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.widgets.console import Console as Console
     from dicomlab.widgets.explorer import HexView as HexView
 else:
     # A room has the name of a function of the face. Loading the room puts it here, once: after
