@@ -28,6 +28,7 @@ from dicomlab.views.summary import outcome as outcome_of
 from dicomlab.views.theme import Tone
 
 SYNTAXES = 34  # characters of abstract syntaxes that fit over an arrow
+GOING = "The conversation goes on."
 PATIENCE = 1_000_000_000  # the same before an end that is none of the protocol's
 
 
@@ -87,20 +88,24 @@ class Ladder:
     reasons: Reasons
 
 
-def ladder(association: Association, most: int = STEPS) -> Ladder:
+def ladder(association: Association, most: int = STEPS, *, going: bool = False) -> Ladder:
     """The message sequence of an association, long repetitions folded.
 
-    Of more than ``most`` steps those in the middle are folded too.
+    Of more than ``most`` steps those in the middle are folded too. An association that is still
+    ``going`` on does not end where its recording has come to.
     """
     requestor = end_of("requestor", association.calling_ae_title, str(association.requestor))
     acceptor = end_of("acceptor", association.called_ae_title, str(association.acceptor))
     steps = [_step(association, run) for run in outline(association, most)]
     outcome, tone = outcome_of(association)
+    ending = _ending(association, steps)
+    if going and association.outcome.by is None:
+        outcome, tone, ending = GOING, "plain", iter(())
     return Ladder(
         title=f"{requestor.title} → {acceptor.title}",
         requestor=requestor,
         acceptor=acceptor,
-        steps=tuple(_timed([*_opened(association), *steps, *_ending(association, steps)])),
+        steps=tuple(_timed([*_opened(association), *steps, *ending])),
         pdus=len(association.pdus),
         outcome=outcome,
         tone=tone,

@@ -35,7 +35,7 @@ class Console(Twin, VBox):  # type: ignore[misc] # ipywidgets brings no types
         self.conversation = Conversation()
         self._panel = Panel(self.conversation)
         self._verdict = HTML()
-        self._sequence: Sequence | None = None
+        self._sequence = Sequence()
         super().__init__([self._panel])
         self.conversation.listen(self._tell)
 
@@ -53,7 +53,7 @@ class Console(Twin, VBox):  # type: ignore[misc] # ipywidgets brings no types
         """End the conversation, and the widget."""
         self._displayed = False  # the twin stays as it is
         self.conversation.stop()
-        for one in self.children:
+        for one in (self._panel, self._verdict, self._sequence):
             one.close()
         super().close()
 
@@ -63,18 +63,11 @@ class Console(Twin, VBox):  # type: ignore[misc] # ipywidgets brings no types
             self._verdict.value = html.show(snapshot.verdict)
             shown.append(self._verdict)
         if snapshot.association is not None:
-            shown.append(self._following(snapshot.association))
+            self._sequence.show(snapshot.association, going=snapshot.requestor != IDLE)
+            shown.append(self._sequence)
         self.children = shown
         self._panel.tell(snapshot)
         self._renew_twin()
-
-    def _following(self, association: Association) -> Sequence:
-        """The sequence, as it goes on."""
-        if self._sequence is None:
-            self._sequence = Sequence(association)
-        else:
-            self._sequence.show(association)
-        return self._sequence
 
     def _twin(self) -> dict[str, str]:
         on = _ordered(self.conversation.orders)

@@ -37,10 +37,10 @@ class Steps(Widget):
         super().__init__(**traits)
         self.association: Association | None = None
 
-    def show(self, association: Association) -> None:
-        """Show this association."""
+    def show(self, association: Association, *, going: bool = False) -> None:
+        """Show this association, which may be ``going`` on."""
         self.association = association
-        self.ladder = _drawn(ladder(association, STEPS))
+        self.ladder = _drawn(ladder(association, STEPS, going=going))
 
     @property
     def shown(self) -> Any:
@@ -70,8 +70,8 @@ class Sequence(Twin, VBox):  # type: ignore[misc]
         """The association, or nothing yet."""
         return self._steps.shown
 
-    def show(self, association: Association) -> None:
-        """Show this association in place of the one before.
+    def show(self, association: Association, *, going: bool = False) -> None:
+        """Show this association in place of the one before; it may be ``going`` on.
 
         What was selected or opened stays so where it is still there: an association may grow. Who
         looked at its end goes on to look at its end.
@@ -80,7 +80,7 @@ class Sequence(Twin, VBox):  # type: ignore[misc]
         if opened is not None and not _same(self._steps.association, association, opened):
             self.children = (self._steps,)
             self._steps.opened = None
-        self._steps.show(association)
+        self._steps.show(association, going=going)
 
     def look_at(self, index: int) -> None:
         """Show the TCP segments and the bytes of the PDU at ``index``.

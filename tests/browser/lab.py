@@ -81,7 +81,6 @@ class Notebook:
         assert reply["status"] == "ok", f"{expression}: {reply['ename']}: {reply['evalue']}"
         return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
-
     def expect_python(self, expression: str, value: Any) -> None:
         """Ask the kernel until it says so: what the page saves is on its way for a moment."""
         until = time.monotonic() + PATIENCE

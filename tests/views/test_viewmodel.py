@@ -379,3 +379,12 @@ def test_a_step_is_a_sentence() -> None:
 def test_roles_of_cells_are_those_of_their_boxes() -> None:
     layout = rows(made.pdu_of(made.echo_rq()))
     assert {layout.boxes[c.box].role for line in layout.lines for c in line.cells} <= set(Role)
+
+
+def test_a_conversation_that_goes_on_has_not_ended_yet() -> None:
+    begun = made.unfinished()
+    *before, end = ladder(begun).steps
+    assert end.kind == "end"
+    going = ladder(begun, going=True)
+    assert [step.kind for step in going.steps] == [step.kind for step in before]
+    assert (going.outcome, going.tone) == ("The conversation goes on.", "plain")

@@ -114,7 +114,7 @@ def test_one_press_shows_the_rejection_the_verdict_and_both_states(console: Cons
     _, verdict, sequence = console.children
     assert isinstance(verdict, HTML)
     assert "called-AE-title-not-recognized" in verdict.value
-    assert sequence.association is console.association
+    assert sequence.shown is console.association
     presses(console, "connect", stand("Sta4", "Sta2"))
     assert console.children == (panel(console), sequence)
 
