@@ -7,8 +7,10 @@ draft is turned into bytes, unless they are overridden.
 from __future__ import annotations
 
 import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dicomlab.model import (
     BuildError,
@@ -63,6 +65,11 @@ class Part:
         rank = order.index(part.layout)
         before = [i for i, one in enumerate(self.parts) if order.index(one.layout) <= rank]
         self.parts.insert(before[-1] + 1 if before else 0, part)
+
+    def copy(self) -> Part:
+        """The same part, to be changed by itself."""
+        parts = [one.copy() for one in self.parts]
+        return Part(self.layout, [*self.values], parts, {**self.forced}, self.raw)
 
 
 def encode(part: Part, follow: int = 0) -> bytes:
@@ -121,14 +128,19 @@ def _room(row: Row) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """A part, or one row of it, as paths lead to it."""
+class Slot:
+    """A part of a draft, or one row of it, as paths lead to it."""
 
     name: str
     part: Part
     row: int | None = None
     parent: Part | None = None
-    children: tuple[_Place, ...] = ()
+    children: tuple[Slot, ...] = ()
+
+    @property
+    def forced(self) -> bool:
+        """Whether bytes stand here that were put in on purpose."""
+        return self.part.raw is not None if self.row is None else self.row in self.part.forced
 
     @property
     def value(self) -> Any:
@@ -155,17 +167,52 @@ class _Place:
         return len(_join(behind))
 
 
-def _places(part: Part, parent: Part | None) -> _Place:
+def _slots(part: Part, parent: Part | None) -> Slot:
     """The part and all inside it."""
     if part.raw is not None:
-        return _Place(part.layout.name, part, None, parent)
-    children: list[_Place] = []
+        return Slot(part.layout.name, part, None, parent)
+    children: list[Slot] = []
     for index, row in enumerate(part.layout.rows):
         if row.made_of_parts and part.parts and index not in part.forced:
-            children += [_places(inner, part) for inner in part.parts]
+            children += [_slots(inner, part) for inner in part.parts]
         else:
-            children.append(_Place(row.name, part, index, parent))
-    return _Place(part.layout.name, part, None, parent, tuple(children))
+            children.append(Slot(row.name, part, index, parent))
+    return Slot(part.layout.name, part, None, parent, tuple(children))
+
+
+class Located(NamedTuple):
+    """A slot, the shortest path that leads to it alone, and where its bytes lie."""
+
+    path: str
+    slot: Slot
+    depth: int  # 0: the PDU itself
+    start: int
+    stop: int
+
+
+def located(root: Slot) -> Iterator[Located]:
+    """All slots of a draft, in reading order."""
+    holders: dict[str, set[int]] = defaultdict(set)  # name → the slots right above
+    for slot in walk(root):
+        for child in slot.children:
+            holders[child.name].add(id(slot))
+    return _located(Located(root.name, root, 0, 0, len(encode(root.part))), holders)
+
+
+def _located(here: Located, holders: dict[str, set[int]]) -> Iterator[Located]:
+    yield here
+    path, slot, depth, at, _ = here
+    pieces = _pieces(slot.part, 0) if slot.children else []  # what follows changes no size
+    number = Counter(one.name for one in slot.children)
+    seen: Counter[str] = Counter()
+    for child in slot.children:
+        name = child.name
+        step = f"{name}[{seen[name]}]" if number[name] > 1 else name
+        seen[name] += 1
+        below = step if len(holders[name]) == 1 else f"{path}/{step}"
+        stop = at + len(encode(child.part) if child.row is None else pieces[child.row])
+        yield from _located(Located(below, child, depth + 1, at, stop), holders)
+        at = stop
 
 
 class Draft(Drawn, Explored):
@@ -178,10 +225,10 @@ class Draft(Drawn, Explored):
 
     def __init__(self, name: str, root: Part) -> None:
         self.name = name
-        self._root = root
+        self.root = root
 
     def __bytes__(self) -> bytes:
-        return encode(self._root)
+        return encode(self.root)
 
     def __len__(self) -> int:
         return len(bytes(self))
@@ -199,12 +246,17 @@ class Draft(Drawn, Explored):
         """The first of ``pdus``; no bytes are a Pdu of type None."""
         return self.pdus[0] if self.pdus else Pdu(None, Bytes(b"").opaque("No bytes", 0, 0))
 
+    @property
+    def slot(self) -> Slot:
+        """The draft as a tree of slots, in the order of the wire."""
+        return _slots(self.root, None)
+
     def __getitem__(self, path: str) -> Any:
         return self._find(path).value
 
     def __setitem__(self, path: str, value: Any) -> None:
         """Set a field. BuildError, with the clause, for what the standard does not allow."""
-        part, index = self._row(path)
+        part, index = self.row(path)
         row = part.layout.rows[index]
         clause = part.layout.clause
         if row.role is Role.LENGTH:
@@ -231,7 +283,7 @@ class Draft(Drawn, Explored):
 
         None takes an override back.
         """
-        part, index = self._row(path)
+        part, index = self.row(path)
         if value is None:
             part.forced.pop(index, None)
         else:
@@ -239,13 +291,13 @@ class Draft(Drawn, Explored):
 
     def replace(self, path: str, data: bytes) -> None:
         """Let these bytes stand for a whole item, PDV, element, or for one field."""
-        place = self._find(path)
+        slot = self._find(path)
         if not isinstance(data, bytes | bytearray):
             raise BuildError(f"{path} is replaced by bytes, not by {data!r}.")
-        if place.row is not None:
-            place.part.forced[place.row] = bytes(data)
+        if slot.row is not None:
+            slot.part.forced[slot.row] = bytes(data)
         else:
-            place.part.raw = bytes(data)
+            slot.part.raw = bytes(data)
 
     def add(self, path: str, **values: Any) -> None:
         """Add an item, PDV or element, where its table has it, with these values of its fields.
@@ -256,10 +308,10 @@ class Draft(Drawn, Explored):
         *before, name = split(path)
         host, layout = self._host(name, "/".join(before))
         part = new(layout)
-        if layout is tables.PDV and host.parts:  # all PDVs of a message have one context
-            part.values[_CONTEXT_ID] = host.parts[0].values[_CONTEXT_ID]
+        if layout is tables.PDV:  # all of a message have one context
+            part.values[_CONTEXT_ID] = next((one.values[_CONTEXT_ID] for one in host.parts), 1)
         elif any(row.name == "Presentation-context-ID" for row in layout.rows):
-            taken = {_Place("", one, _ITEM_CONTEXT_ID).value for one in host.parts}
+            taken = {Slot("", one, _ITEM_CONTEXT_ID).value for one in host.parts}
             free = (number for number in range(1, 256, 2) if number not in taken)
             part.values[_ITEM_CONTEXT_ID] = next(free, 255)
         inner = Draft(name, part)
@@ -269,10 +321,17 @@ class Draft(Drawn, Explored):
 
     def remove(self, path: str) -> None:
         """Take an item, PDV or element out."""
-        place = self._find(path)
-        if place.row is not None or place.parent is None:
-            raise BuildError(f"{path} is a field that its table always has.", _ON_PURPOSE)
-        place.parent.parts.remove(place.part)
+        slot, parent = self._part(path)
+        parent.parts.remove(slot.part)
+
+    def move(self, path: str, to: int) -> None:
+        """Put an item, PDV or element at another place among those beside it; 0 is the first."""
+        slot, parent = self._part(path)
+        if to not in range(len(parent.parts)):
+            last = len(parent.parts) - 1
+            raise BuildError(f"{path} can be moved to 0..{last}, not to {to!r}.")
+        parent.parts.remove(slot.part)
+        parent.parts.insert(to, slot.part)
 
     def give(self, key: str, value: Any) -> None:
         """Set a field by keyword; a list gives an item for each of its entries."""
@@ -286,16 +345,13 @@ class Draft(Drawn, Explored):
             Draft(layout.name, part)[layout.name] = one
             host.insert(part)
 
-    def _places(self) -> _Place:
-        return _places(self._root, None)
-
     def _host(self, name: str, where: str = "") -> tuple[Part, Layout]:
         """The part, below ``where``, that may hold a part of that name, and its layout."""
-        within = self._find(where) if where else self._places()
-        places = [one for one in walk(within) if one.row is None]
+        within = self._find(where) if where else self.slot
+        parts = [one for one in walk(within) if one.row is None]
         found = [
             (one.part, layout)
-            for one in places
+            for one in parts
             for layout in one.part.holds()
             if snake_case(layout.name) == snake_case(name)
         ]
@@ -307,24 +363,32 @@ class Draft(Drawn, Explored):
             raise BuildError(what, "Say where by a path." if found else "")
         return found[0]
 
-    def _find(self, path: str) -> _Place:
-        places = self._places()
+    def _find(self, path: str) -> Slot:
+        slot = self.slot
         try:
-            return find(places, path)
+            return find(slot, path)
         except KeyError as problem:
-            known = {one.name for one in walk(places)}
+            known = {one.name for one in walk(slot)}
             near = difflib.get_close_matches(split(path)[-1], known, 1)
             remedy = f"Did you mean {near[0]!r}?" if near else ""
             raise BuildError(f"{problem.args[0]}.", remedy) from None
 
-    def _row(self, path: str) -> tuple[Part, int]:
-        place = self._find(path)
-        index, own = place.row, place.part.layout.own_row
+    def _part(self, path: str) -> tuple[Slot, Part]:
+        """The item, PDV or element at a path, and the part that holds it."""
+        slot = self._find(path)
+        if slot.row is not None or slot.parent is None:
+            raise BuildError(f"{path} is a field that its table always has.", _ON_PURPOSE)
+        return slot, slot.parent
+
+    def row(self, path: str) -> tuple[Part, int]:
+        """The part, and the number of its row, that has the value at a path."""
+        slot = self._find(path)
+        index, own = slot.row, slot.part.layout.own_row
         if index is None and own is not None:
-            index = place.part.layout.rows.index(own)
-        if index is None or place.part.raw is not None:
+            index = slot.part.layout.rows.index(own)
+        if index is None or slot.part.raw is not None:
             raise BuildError(f"{path} has no single value.", "Name one of its fields.")
-        return place.part, index
+        return slot.part, index
 
 
 def _forced(row: Row, value: Any) -> bytes:

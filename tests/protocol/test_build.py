@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dicomlab.model import BuildError
-from dicomlab.protocol.build import Draft, build
+from dicomlab.protocol.build import Draft, build, located
 from dicomlab.protocol.codec import decode
 from dicomlab.spec import command, pdu
 
@@ -180,6 +180,14 @@ def test_a_further_pdv_belongs_to_the_same_context() -> None:
     assert codes(draft) == []
 
 
+def test_a_pdv_is_added_where_there_is_none() -> None:
+    draft = build("P-DATA-TF")
+    draft.remove("PDV")
+    draft.add("PDV", message_control_header=2, fragment=b"ab")
+    assert bytes(draft).endswith(b"\x01\x02ab")
+    assert codes(draft) == []
+
+
 def test_nothing_is_added_where_bytes_stand_for_the_item(request_draft: Draft) -> None:
     request_draft.replace("User Information", b"P\x00\x00\x00")
     with pytest.raises(BuildError, match="nothing in this A-ASSOCIATE-RQ can hold"):
@@ -224,6 +232,41 @@ def test_items_and_elements_are_removed(request_draft: Draft) -> None:
     assert codes(echo) == ["cmd-group-length-missing"]
 
 
+def test_items_and_elements_are_moved_among_those_beside_them(request_draft: Draft) -> None:
+    request_draft.add("Presentation Context", abstract_syntax="1.2.3")
+    request_draft.move("Presentation Context[id=3]", 1)
+    assert request_draft["Presentation Context[0]/Abstract Syntax"] == "1.2.3"
+    assert codes(request_draft) == []
+    request_draft.move("User Information", 0)
+    assert set(codes(request_draft)) == {"item-order"}
+    echo = build("C-ECHO-RQ")
+    echo.move("Message ID", 0)
+    assert "cmd-order" in codes(echo)
+
+
+def test_every_slot_is_found_by_its_path_and_lies_where_it_says(request_draft: Draft) -> None:
+    request_draft.add("Presentation Context", transfer_syntax=["1.2.840.10008.1.2", "1.2.3"])
+    request_draft.add("SCP/SCU Role Selection", sop_class_uid="1.2")
+    request_draft.override("Called-AE-title", "SEVENTEEN-LETTERS")
+    for draft in (request_draft, build("C-ECHO-RSP"), build("A-ABORT")):
+        data, end = bytes(draft), 0
+        for one in located(draft.slot):
+            assert draft._find(one.path).part is one.slot.part
+            assert draft._find(one.path).row == one.slot.row
+            if not one.slot.children:
+                assert one.start == end
+                end = one.stop
+        assert end == len(data)
+
+
+def test_the_path_of_a_slot_is_no_longer_than_it_has_to_be(request_draft: Draft) -> None:
+    request_draft.add("Presentation Context")
+    names = [one.path for one in located(request_draft.slot)]
+    assert "Called-AE-title" in names
+    assert "Presentation Context[1]/Transfer Syntax/Transfer-syntax-name" in names
+    assert "Implementation Version Name/Item-length" in names
+
+
 def test_a_command_group_length_counts_what_follows_it() -> None:
     echo = build("C-ECHO-RSP")
     echo.add("Error Comment", value="odd")
@@ -242,6 +285,8 @@ def test_a_command_group_length_counts_what_follows_it() -> None:
         (lambda: build("A-ASSOCIATE-RQ").add("PDV"), "nothing in this A-ASSOCIATE-RQ can hold"),
         (lambda: build("A-ASSOCIATE-RQ").remove("Called-AE-title"), "always has"),
         (lambda: build("A-ASSOCIATE-RQ").override("PDU-length", -1), "does not fit"),
+        (lambda: build("A-ASSOCIATE-RQ").move("User Information", 3), "moved to 0..2, not to 3"),
+        (lambda: build("A-ASSOCIATE-RQ").move("Called-AE-title", 0), "always has"),
     ],
 )
 def test_misuse_is_one_clear_line(make: Any, message: str) -> None:
