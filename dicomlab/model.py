@@ -87,6 +87,7 @@ class Row:
     rule: str = ""
     secret: Callable[[Values], bool] | None = None  # masked in every view where this is true
     of: Layout | None = None  # what a row that repeats a structure is made of
+    among: Mapping[Any, str] | None = None  # names of values that suit, where there are more
     made_of_parts: bool = field(init=False)  # structures stand here, not a value
     known_size: int | None = field(init=False)  # the size that no other row and no rest decides
 

@@ -16,6 +16,7 @@ from dicomlab.spec.pdu import LIST, ae_title, uid_core
 
 NO_DATA_SET = 0x0101  # (0000,0800): any other value announces a data set
 DATA_SET_FOLLOWS = 0x0001
+DATA_SET_TYPES = {NO_DATA_SET: "no data set", DATA_SET_FOLLOWS: "a data set follows"}
 GROUP_LENGTH = 0x00000000
 COMMAND_FIELD = 0x00000100
 DATA_SET_TYPE = 0x00000800
@@ -178,14 +179,16 @@ def _status_text(value: Any, _: Values) -> str | None:
     return names.status_text(value) if isinstance(value, int) else None
 
 
+_UID: dict[str, Any] = {"meaning": _uid_name, "check": _uid, "role": Role.NAME}
 # what the value row of an element knows beyond its VR; by tag, else by VR
 _MORE: dict[int | str, dict[str, Any]] = {
     GROUP_LENGTH: {"role": Role.LENGTH},
     COMMAND_FIELD: {"meaning": COMMAND_FIELDS, "check": _command_field, "role": Role.IDENTIFIER},
     0x00000700: {"meaning": PRIORITIES},
-    DATA_SET_TYPE: {"meaning": _data_set_type},
-    STATUS: {"meaning": _status_text, "check": _status},
-    "UI": {"meaning": _uid_name, "check": _uid, "role": Role.NAME},
+    DATA_SET_TYPE: {"meaning": _data_set_type, "among": DATA_SET_TYPES},
+    STATUS: {"meaning": _status_text, "check": _status, "among": names.STATUSES},
+    **{tag: {**_UID, "among": names.SOP_CLASSES} for tag in (0x00000002, 0x00000003)},
+    "UI": _UID,
     "AE": {"check": ae_title, "role": Role.NAME},
 }
 # shown as the standard prints them: 0030H, 0101H

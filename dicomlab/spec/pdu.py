@@ -274,15 +274,16 @@ _CONTEXT_ID_RULE = "an odd number, 1..255"
 APPLICATION_CONTEXT = _item(
     0x10, "Application Context", "PS3.8 Table 9-12",
     _uid("Application-context-name", names.APPLICATION_CONTEXT, check=_application_context,
-         rule="1.2.840.10008.3.1.1.1, not padded"),
+         among=names.APPLICATION_CONTEXTS, rule="1.2.840.10008.3.1.1.1, not padded"),
 )
 ABSTRACT_SYNTAX = _item(
     0x30, "Abstract Syntax", "PS3.8 Table 9-14",
-    _uid("Abstract-syntax-name", names.VERIFICATION),
+    _uid("Abstract-syntax-name", names.VERIFICATION, among=names.SOP_CLASSES),
 )
 TRANSFER_SYNTAX = _item(
     0x40, "Transfer Syntax", "PS3.8 Table 9-15",
-    _uid("Transfer-syntax-name", names.IMPLICIT_VR_LITTLE_ENDIAN),
+    _uid("Transfer-syntax-name", names.IMPLICIT_VR_LITTLE_ENDIAN,
+         among=names.TRANSFER_SYNTAXES),
 )
 TRANSFER_SYNTAX_AC = replace(TRANSFER_SYNTAX, clause="PS3.8 Table 9-19")
 PRESENTATION_CONTEXT_RQ = _item(
@@ -319,7 +320,8 @@ MAXIMUM_LENGTH = _item(
 )
 IMPLEMENTATION_CLASS_UID = _item(
     0x52, "Implementation Class UID", "PS3.7 Table D.3-1",
-    _uid("Implementation-class-uid", names.IMPLEMENTATION_CLASS_UID),
+    _uid("Implementation-class-uid", names.IMPLEMENTATION_CLASS_UID,
+         among=names.IMPLEMENTATIONS),
 )
 ASYNCHRONOUS_OPERATIONS_WINDOW = _item(
     0x53, "Asynchronous Operations Window", "PS3.7 Table D.3-7",
@@ -332,7 +334,7 @@ _ROLE = {0: "no", 1: "yes"}
 ROLE_SELECTION = _item(
     0x54, "SCP/SCU Role Selection", "PS3.7 Table D.3-9",
     _length("UID-length"),
-    _uid("SOP-class-uid", size="UID-length"),
+    _uid("SOP-class-uid", size="UID-length", among=names.SOP_CLASSES),
     Row("SCU-role", U8, default=1, meaning=_ROLE, rule="1: proposed or accepted, 0: not"),
     Row("SCP-role", U8, default=0, meaning=_ROLE, rule="1: proposed or accepted, 0: not"),
 )
@@ -344,7 +346,7 @@ IMPLEMENTATION_VERSION_NAME = _item(
 EXTENDED_NEGOTIATION = _item(
     0x56, "SOP Class Extended Negotiation", "PS3.7 Table D.3-11",
     _length("SOP-class-uid-length"),
-    _uid("SOP-class-uid", size="SOP-class-uid-length"),
+    _uid("SOP-class-uid", size="SOP-class-uid-length", among=names.SOP_CLASSES),
     Row("Service-class-application-information", BYTES, Role.PAYLOAD, default=b"",
         rule="defined by each service class (PS3.4)"),
 )
@@ -352,13 +354,14 @@ RELATED_GENERAL_SOP_CLASS = Layout(
     "Related general SOP class", None, "PS3.7 Table D.3-13",
     (
         _length("Related-general-sop-class-uid-length"),
-        _uid("Related-general-sop-class-uid", size="Related-general-sop-class-uid-length"),
+        _uid("Related-general-sop-class-uid", size="Related-general-sop-class-uid-length",
+             among=names.SOP_CLASSES),
     ),
 )
 COMMON_EXTENDED_NEGOTIATION = _item(
     0x57, "SOP Class Common Extended Negotiation", "PS3.7 Table D.3-12",
     _length("SOP-class-uid-length"),
-    _uid("SOP-class-uid", size="SOP-class-uid-length"),
+    _uid("SOP-class-uid", size="SOP-class-uid-length", among=names.SOP_CLASSES),
     _length("Service-class-uid-length"),
     _uid("Service-class-uid", size="Service-class-uid-length"),
     _length("Related-general-sop-class-identification-length"),

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from pydicom._uid_dict import UID_dictionary
 
 from dicomlab.model import Layout, Role, Row
 from dicomlab.spec import command, findings, names, pdu, state
@@ -201,3 +202,13 @@ def test_findings_keep_the_gravity_of_the_reference(tables: dict[str, Any]) -> N
         assert row.why.endswith(".")
         assert row.remedy.endswith(".")
         assert row.clause.startswith(("PS3.", "RFC")), code
+
+
+def test_uids_are_named_as_they_are_registered() -> None:
+    listed = names.APPLICATION_CONTEXTS | names.SOP_CLASSES | names.TRANSFER_SYNTAXES
+    for uid, name in listed.items():
+        registered = UID_dictionary[uid]
+        assert (uid, registered[0]) == (uid, name)
+    assert {UID_dictionary[uid][1] for uid in names.TRANSFER_SYNTAXES} == {"Transfer Syntax"}
+    kinds = {UID_dictionary[uid][1] for uid in names.SOP_CLASSES}
+    assert kinds == {"SOP Class", "Meta SOP Class"}
