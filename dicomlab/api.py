@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicomlab.captures import dissect, found_in, from_exchange
+from dicomlab.captures import dissect, found_in, from_log
 from dicomlab.diagnosis.compare import compare
 from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
@@ -106,11 +106,7 @@ def echo(
     if not result.log:  # there was not even a connection
         verdict = of_attempt(result.findings[0], calling_ae_title, called_ae_title, host, port)
         return replace(result, verdict=verdict)
-    first = result.log[0]
-    entries = [
-        (entry.time, entry.sender, None if entry.reset else entry.data) for entry in result.log[1:]
-    ]
-    capture = from_exchange(entries, first.requestor, first.acceptor, first.time)
+    capture = from_log(result.log)
     found: list[Association | Connection] = [*capture.associations, *capture.connections]
     whole = found[0]
     return replace(result, capture=capture, findings=whole.findings, verdict=whole.verdict)

@@ -6,13 +6,17 @@ The two do not know each other; this is where they meet.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from dicomlab.diagnosis.diagnose import diagnosed
 from dicomlab.dissect import associations, many
 from dicomlab.dissect.associations import Progress
 from dicomlab.dissect.many import Batch, Found
 from dicomlab.model import Capture, CaptureError, Endpoint, Side
+
+if TYPE_CHECKING:
+    from dicomlab.net.log import LogEntry
 
 
 def dissect(
@@ -43,6 +47,13 @@ def from_exchange(
 ) -> Capture:
     """The same of what one end noted of its own conversation, which began at ``since``."""
     return diagnosed(associations.from_exchange(entries, requestor, acceptor, since))
+
+
+def from_log(log: Sequence[LogEntry]) -> Capture:
+    """The same of the log of an SCU, which has at least the opening of its connection."""
+    first = log[0]
+    entries = [(entry.time, entry.sender, None if entry.reset else entry.data) for entry in log[1:]]
+    return from_exchange(entries, first.requestor, first.acceptor, first.time)
 
 
 def found_in(batch: Batch, watch: many.Watch | None = None) -> list[Found]:

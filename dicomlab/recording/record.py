@@ -29,6 +29,9 @@ class Listening(Protocol):
         """Host and port to connect to."""
 
 
+Target = Listening | tuple[str, int] | str  # an SCP or a recording, (host, port) or "host:port"
+
+
 class Recording:
     """A recording that runs until its ``with`` block, or :meth:`stop`, ends it.
 
@@ -81,7 +84,7 @@ class Recording:
 
 
 def record(
-    target: Listening | tuple[str, int] | str,
+    target: Target,
     *,
     method: Literal["auto", "live", "relay"] = "auto",
     path: str | os.PathLike[str] | None = None,
@@ -95,7 +98,7 @@ def record(
 
     Raises CaptureError where it cannot be recorded, PeerError where the target has no address.
     """
-    end = _resolved(*_host_and_port(target))
+    end = _resolved(*host_and_port(target))
     folder = tempfile.mkdtemp(prefix="dicomlab-") if path is None else None
     file = Path(folder, "recording.pcapng") if folder else Path(path or "")
     try:
@@ -121,7 +124,8 @@ def _started(
         return Relay(target, file), (error.args[0],)
 
 
-def _host_and_port(target: Listening | tuple[str, int] | str) -> tuple[str, int]:
+def host_and_port(target: Target) -> tuple[str, int]:
+    """Host and port of a target. Raises DicomlabError where it has none."""
     if isinstance(target, str):
         host, colon, port = target.rpartition(":")
         if not colon or not port.isdecimal():
