@@ -10,10 +10,12 @@ Jupyter to load, wait longer: until one of them is asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_WIDGETS = {"Console": "console", "HexView": "explorer"}  # and the modules that they are in
+# and the modules that they are in
+_WIDGETS = {"Builder": "builder", "Console": "console", "HexView": "explorer"}
 
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.widgets.builder import Builder as Builder
     from dicomlab.widgets.console import Console as Console
     from dicomlab.widgets.explorer import HexView as HexView
 else:
