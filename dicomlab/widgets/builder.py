@@ -93,6 +93,7 @@ class Builder(Widget):
             if what:
                 what = printable(f"{what[:1].upper()}{what[1:]}")
                 self.said = f"{what}. {count(new, 'byte')} changed; {size(len(data))} in all."
+        self._renew_twin()
 
     def _aim(self) -> None:
         """Say where it will be sent, or why it cannot be."""

@@ -11,6 +11,7 @@ import pytest
 import dicomlab as dl
 from dicomlab.model import Association, BuildError
 from dicomlab.net.faults import FaultSCP
+from dicomlab.widgets import base
 from dicomlab.widgets.builder import Builder
 
 
@@ -156,11 +157,15 @@ def test_hostile_texts_are_spelled_out(builder: Builder, browser: Browser) -> No
     assert "\\u202e" in why
 
 
-def test_the_twin_shows_the_draft(builder: Builder) -> None:
+def test_the_twin_follows_the_draft(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs: list[dict[str, Any]] = []
+    for name in ("display", "update_display"):
+        monkeypatch.setattr(base, name, lambda data, **_: outputs.append(data))
+    builder._ipython_display_()
+    assert "ARCHIVE" in outputs[-1]["text/html"]
     builder.draft["Called-AE-title"] = "PACS"
-    bundle, _ = builder._repr_mimebundle_()
-    assert "PACS" in bundle["text/plain"]
-    assert "PACS" in bundle["text/html"]
+    assert "PACS" in outputs[-1]["text/html"]
+    assert "PACS" in outputs[-1]["text/plain"]
 
 
 def test_a_name_that_is_no_pdu_is_refused() -> None:
