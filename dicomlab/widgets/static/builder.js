@@ -313,7 +313,7 @@ function formLine(first, ask, light) {
 
 /** Whether the meaning is not seen in the control already. */
 function saysMore({ sort, text, meaning }) {
-  return sort !== "code" && sort !== "uid" && meaning !== text;
+  return meaning && sort !== "code" && sort !== "uid" && meaning !== text;
 }
 
 function hexText(form, control) {
