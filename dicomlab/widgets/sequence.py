@@ -38,9 +38,12 @@ class Steps(Widget):
         self.association: Association | None = None
 
     def show(self, association: Association, *, going: bool = False) -> None:
-        """Show this association, which may be ``going`` on."""
+        """Show this association, which may be ``going`` on: then its end is looked at first."""
+        view = ladder(association, STEPS, going=going)
+        if going and self.association is None:
+            self.selected = len(view.steps) - 1
         self.association = association
-        self.ladder = _drawn(ladder(association, STEPS, going=going))
+        self.ladder = _drawn(view)
 
     @property
     def shown(self) -> Any:

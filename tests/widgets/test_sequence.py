@@ -237,3 +237,10 @@ def test_where_there_are_no_packets_it_is_said() -> None:
     widget = Segments(noted(differing(2)).pdus[0])
     assert widget.segments == []
     assert "no TCP segments" in widget.about
+
+
+def test_of_a_conversation_that_goes_on_the_end_is_looked_at_first(recorded: Association) -> None:
+    widget = Sequence()
+    widget.show(recorded, going=True)
+    steps = widget.children[0]
+    assert steps.selected == len(steps.ladder["steps"]) - 1
