@@ -31,6 +31,7 @@ from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.leaves import finding
 from dicomlab.protocol.replay import Illegal, sides_lacking, unexpected
 from dicomlab.spec import command, names
+from dicomlab.spec.pdu import PDUS
 from dicomlab.spec.services import may_stand_in, services_of
 from dicomlab.spec.statuses import is_listed, status_text
 
@@ -117,11 +118,33 @@ def _pointed(said: Said, look: Look, frames: tuple[int, int] | None) -> Finding:
         place = pdu.span if place is None else place
         if path is not None:
             with suppress(KeyError, CaptureError):  # there are several, or the file is gone
-                place = pdu[path].span
+                place = span_of(pdu, path)
         if said.quoted is not None:
             with suppress(KeyError, CaptureError):
                 what += f"{SAYS} {pdu[said.quoted]['Value'].text!r}"
     return finding(said.code, what, place, sender=sender, frames=frames)
+
+
+def span_of(pdu: Pdu, path: str) -> Span:
+    """Where a field's bytes lie; the tree is made only if the table alone does not say it."""
+    fixed = _fixed(pdu.type, path)
+    if fixed is None or pdu.start + fixed.stop > pdu.stop:
+        return pdu[path].span
+    return Span(pdu.start + fixed.start, pdu.start + fixed.stop)
+
+
+@lru_cache
+def _fixed(kind: str | None, name: str) -> Span | None:
+    """Where a row stands in every PDU of a type, if all rows before it have a known size."""
+    at = 0
+    rows = next((one.rows for one in PDUS.values() if one.name == kind), ())
+    for row in rows:
+        if row.known_size is None or [one.name for one in rows].count(name) > 1:
+            return None
+        if row.name == name:
+            return Span(at, at + row.known_size)
+        at += row.known_size
+    return None
 
 
 # --- the course: what one look at the PDUs gives --------------------------------------------------

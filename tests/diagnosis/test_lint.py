@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from dicomlab.captures import from_exchange
-from dicomlab.diagnosis.lint import ALIKE, OPEN, lint
+from dicomlab.diagnosis.lint import ALIKE, OPEN, lint, span_of
 from dicomlab.model import (
+    CaptureError,
     Endpoint,
+    Field,
     Finding,
     Side,
+    Span,
     association_line,
+    find,
 )
 from dicomlab.protocol.build import Draft, build
+from dicomlab.protocol.codec import decode
 from dicomlab.spec.findings import FINDINGS
 from tests.conftest import ROOT
 from tests.protocol.test_findings import SHOWN
@@ -443,3 +448,30 @@ def test_more_open_requests_than_are_kept_accuse_nobody_of_a_stray_answer() -> N
     answered = b"".join(bytes(answer(ident)) for ident in range(OPEN + 10))
     found = conversed([*many, *requestor(asked), *acceptor(answered), *BYE])
     assert found.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("A-ASSOCIATE-RQ", "Called-AE-title"),
+        ("A-ASSOCIATE-RQ", "Calling-AE-title"),
+        ("A-ASSOCIATE-AC", "Reserved (echo of Called-AE-title)"),
+        ("A-ASSOCIATE-RQ", "Reserved"),  # there are several
+        ("A-ASSOCIATE-RQ", "User Information"),  # stands behind what has no fixed length
+    ],
+)
+def test_a_field_is_pointed_at_without_the_tree_where_the_table_says_where_it_is(
+    name: str, field: str
+) -> None:
+    (pdu,) = decode(bytes(build(name)), start=1000)
+    root = pdu.root
+
+    def no_tree() -> Field:
+        raise CaptureError("the file is gone")
+
+    bare = replace(pdu, tree=no_tree, span=Span(pdu.start, pdu.stop))
+    if field.startswith(("Called", "Calling", "Reserved (")):
+        assert span_of(bare, field) == find(root, field).span
+    else:
+        with pytest.raises(CaptureError):
+            span_of(bare, field)
