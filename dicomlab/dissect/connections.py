@@ -576,8 +576,8 @@ class Connections:
     def _is_over(self, connection: _Long | Brief) -> None:
         self._ended.append(connection)
         if len(self._ended) > ENDED:  # many at a time: the processor likes to stay with one thing
-            for one in list(self._ended)[: ENDED // 2]:
-                self._close(one)
+            while len(self._ended) > ENDED // 2:  # one that is read anew ends again meanwhile
+                self._close(self._ended[0])
 
     def _close(self, connection: _Long | Brief) -> None:
         if isinstance(connection, Brief):

@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicomlab.dissect.associations import dissect, from_exchange
+from dicomlab.dissect.connections import ENDED
 from dicomlab.dissect.pcap import Writer
 from dicomlab.dissect.synth import TcpConversation
 from dicomlab.model import Association, Capture, CaptureError, Endpoint, Outcome, Side, Span
@@ -41,8 +43,8 @@ ASKED: Talk = [("requestor", ECHO), ("acceptor", ANSWER)]
 BYE: Talk = [("requestor", ASK), ("acceptor", LEAVE), ("requestor", b""), ("acceptor", b"")]
 
 
-def packets(talk: Talk) -> Iterable[bytes]:
-    conversation = TcpConversation(CLIENT, SERVER)
+def packets(talk: Talk, client: Endpoint = CLIENT) -> Iterable[bytes]:
+    conversation = TcpConversation(client, SERVER)
     yield from conversation.open()
     for sender, said in talk:
         if said is None:
@@ -218,6 +220,17 @@ def test_refused_and_never_answered(tmp_path: Path) -> None:
     silent = next(iter(TcpConversation(Endpoint("10.0.0.3", 1), SERVER).open()))
     path.write_bytes(written([*refused, silent, silent]))
     assert [one.kind for one in dissect(path).connections] == ["refused", "no-answer"]
+
+
+def test_what_is_no_dicom_may_be_the_first_of_many_that_ended(tmp_path: Path) -> None:
+    path = tmp_path / "many.pcapng"
+    web: Talk = [("requestor", b"GET / HTTP/1.0\r\n\r\n"), *BYE[2:]]
+    talks = [web, *[[*HELLO, *BYE]] * (ENDED + ENDED // 2)]
+    clients = [Endpoint("10.0.0.1", 50_000 + number) for number in range(len(talks))]
+    path.write_bytes(written(chain.from_iterable(map(packets, talks, clients))))
+    capture = dissect(path)
+    assert len(capture.associations) == len(talks) - 1
+    assert [one.kind for one in capture.connections] == ["not-dicom"]
 
 
 def test_no_conversation_is_an_empty_capture() -> None:
