@@ -15,7 +15,7 @@ from typing import Any
 from dicomlab.model import Cause, Comparison, Difference, Finding, Side
 from dicomlab.protocol.replay import Move
 from dicomlab.views import viewmodel
-from dicomlab.views.listing import local
+from dicomlab.views.listing import clock
 from dicomlab.views.negotiation import SIGNS
 from dicomlab.views.theme import (
     LIGHT,
@@ -496,8 +496,7 @@ def _entry(entry: Entry, view: Listing) -> str:
         f"{escape(one.address)}</span></td>"
         for one in (entry.requestor, entry.acceptor)
     )
-    moment = local(entry.time) if entry.time is not None else None
-    time = f"{moment:{'%Y-%m-%d ' if view.dated else ''}%H:%M:%S}" if moment else ""
+    time = clock(entry.time, with_day=view.dated)
     lasted = "" if entry.duration is None else f"{duration(entry.duration)} long"
     findings = f"{entry.findings:,} ({entry.worst})" if entry.findings else ""
     ended = f"<b>{escape(f'{_SYMBOLS[entry.tone]} {entry.ended}'.strip())}</b>"

@@ -124,23 +124,10 @@ def listing(capture: Capture, *, everything: bool = False, among: int | None = N
     With ``everything``, all associations are listed: they are gone through again for it, each time
     that ``failures`` or ``others`` are.
     """
-    found = _Found(everything=everything)
+    found = Found(everything=everything)
     for association in capture.associations:
-        found.add(association)
-    return Listing(
-        title="standard input" if capture.file == "-" else printable(capture.file),
-        subtitle=_subtitle(capture, len(found.failed), among),
-        remarks=tuple(_remarks(capture)),
-        failures=found.all(capture, 1) if everything else _in_time(found.failures),
-        others=found.all(capture, 0) if everything else _in_time(found.others),
-        failed=sum(found.failed),
-        well=len(found.failed) - sum(found.failed),
-        reasons=tuple(Reason(n, one[0].why, tuple(one)) for n, one in found.reasons.most_first()),
-        pairs=tuple(one.pair(n) for n, one in found.pairs.most_first()),
-        strays=_strays(capture.connections),
-        dated=_dated(capture),
-        longest=found.longest,
-    )
+        found.add(association, summary.summary(association))
+    return found.listing(capture, among)
 
 
 def _subtitle(capture: Capture, associations: int, among: int | None) -> str:
@@ -175,7 +162,14 @@ def local(time: int) -> datetime | None:
         return None
 
 
-def _dated(capture: Capture) -> bool:
+def clock(time: int | None, *, with_day: bool) -> str:
+    """The time of day; nothing for what no calendar has."""
+    moment = local(time) if time is not None else None
+    return f"{moment:{'%Y-%m-%d ' if with_day else ''}%H:%M:%S}" if moment else ""
+
+
+def dated(capture: Capture) -> bool:
+    """Whether not all of a capture is of one day."""
     times = [local(one) for one in (capture.first_time, capture.last_time) if one is not None]
     return len({one and one.date() for one in times}) > 1
 
@@ -204,8 +198,11 @@ class _Sums(Generic[T]):
 
     def most_first(self) -> list[tuple[int, T]]:
         """How many there are, and what is kept; the most first, the rest last."""
-        keys = sorted(self._counts, key=lambda key: (key is None, -self._counts[key]))
-        return [(self._counts[key], self._kept[key]) for key in keys]
+        return [(self._counts[key], self._kept[key]) for key in self.keys()]
+
+    def keys(self) -> list[Hashable]:
+        """The keys in that order; None is what is counted together."""
+        return sorted(self._counts, key=lambda key: (key is None, -self._counts[key]))
 
 
 @dataclass(slots=True)
@@ -232,10 +229,10 @@ class _Pair:
         return Pair(count, self.requestor, self.acceptor, done, self.slowest)
 
 
-class _Found:
-    """Keeps of associations what is shown."""
+class Found:
+    """Keeps of associations what a list shows of them."""
 
-    def __init__(self, *, everything: bool) -> None:
+    def __init__(self, *, everything: bool = False) -> None:
         self.failed = bytearray()  # 1 for each association that failed, 0 for each other one
         self.times = array("q")  # when each began
         self.failures: list[Entry] = []
@@ -245,14 +242,14 @@ class _Found:
         self.longest = Longest()
         self._everything = everything
 
-    def add(self, association: Association) -> None:
-        """The next association."""
-        found = summary.summary(association)
+    def add(self, association: Association, found: Summary) -> Hashable:
+        """The next association, and what it came to; gives the reason for which it failed."""
+        reason = _reason(association, found) if found.failed else None
         self.failed.append(found.failed)
         self.times.append(max(-LATEST, min(association.start_time or 0, LATEST)))
         keeping = [(self.failures if found.failed else self.others, LISTED)]
         if found.failed:
-            examples = self.reasons.count(_reason(association, found), list, list)
+            examples = self.reasons.count(reason, list, list)
             keeping.append((examples, EXAMPLES))
         else:
             titles = _titles(association)
@@ -263,6 +260,27 @@ class _Found:
             self.longest = Longest._make(map(max, self.longest, _lengths(one)))
             for kept, _ in keeping:
                 kept.append(one)
+        return reason
+
+    def listing(self, capture: Capture, among: int | None = None) -> Listing:
+        """The list of the capture, all of whose associations have been added."""
+        failed = sum(self.failed)
+        return Listing(
+            title="standard input" if capture.file == "-" else printable(capture.file),
+            subtitle=_subtitle(capture, len(self.failed), among),
+            remarks=tuple(_remarks(capture)),
+            failures=self.all(capture, 1) if self._everything else _in_time(self.failures),
+            others=self.all(capture, 0) if self._everything else _in_time(self.others),
+            failed=failed,
+            well=len(self.failed) - failed,
+            reasons=tuple(
+                Reason(count, one[0].why, tuple(one)) for count, one in self.reasons.most_first()
+            ),
+            pairs=tuple(one.pair(count) for count, one in self.pairs.most_first()),
+            strays=_strays(capture.connections),
+            dated=dated(capture),
+            longest=self.longest,
+        )
 
     def all(self, capture: Capture, failed: int) -> _All:
         """All that failed, or all that did not."""
