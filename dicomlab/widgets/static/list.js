@@ -14,9 +14,14 @@ export function virtualList(host, { height, count, draw }) {
   let waiting = false;
   host.append(all);
 
+  /** Pixels in which rows are seen: below what stands above them in the host, and stays there. */
+  function room() {
+    return (host.clientHeight || 400) - all.offsetTop;
+  }
+
   function range() {
     const first = Math.floor(host.scrollTop / height) - BEYOND;
-    const seen = Math.ceil((host.clientHeight || 400) / height) + 2 * BEYOND;
+    const seen = Math.ceil(room() / height) + 2 * BEYOND;
     return [Math.max(0, first), Math.min(count(), first + seen)];
   }
 
@@ -74,9 +79,8 @@ export function virtualList(host, { height, count, draw }) {
   /** Scrolls no further than it takes to see a row; its element is there afterwards. */
   function reveal(index) {
     const top = index * height;
-    const room = host.clientHeight || 400;
     if (top < host.scrollTop) host.scrollTop = top;
-    else if (top + height > host.scrollTop + room) host.scrollTop = top + height - room;
+    else if (top + height > host.scrollTop + room()) host.scrollTop = top + height - room();
     place();
     return rows.get(index);
   }
@@ -90,7 +94,7 @@ export function virtualList(host, { height, count, draw }) {
     redraw,
     reveal,
     each: (change) => rows.forEach((row) => change(row)),
-    page: () => Math.max(1, Math.floor((host.clientHeight || 400) / height) - 1),
+    page: () => Math.max(1, Math.floor(room() / height) - 1),
     stop: () => watch.disconnect(),
   };
 }
