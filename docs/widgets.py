@@ -71,6 +71,7 @@ PICTURES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "explorer": (f"{ECHO}\nassociation.pdus[2].explore()", explorer),
     "builder": ('dl.Builder("A-ASSOCIATE-RQ")', builder),
     "sequence": (f"{ECHO}\nassociation.explore()", sequence),
+    "browser": ('dl.dissect("../captures/modality-cannot-store.pcapng").explore()', browser),
     "console": ("console = dl.Console()\nconsole", console),
 }
 

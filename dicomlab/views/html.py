@@ -59,113 +59,114 @@ def show(value: Any) -> str:
     """A Pdu, Draft, Association, Capture, Verdict, Comparison or findings as a piece of HTML."""
     view = viewmodel.view(value)
     body = "".join(_RENDER[type(view)](view))
-    return f'<div class="dicomlab"><style>{_STYLE}</style>{body}</div>'
+    return f'<div class="dicomlab dl-static"><style>{_STYLE}</style>{body}</div>'
 
 
 def _colours() -> Iterator[str]:
     for role, look in ROLES.items():
         name = role.value
         yield (
-            f".dicomlab .dl-{name}{{background-color:var(--dl-{name}-tint)!important;"
+            f".dl-static .dl-{name}{{background-color:var(--dl-{name}-tint)!important;"
             f"color:var(--dl-ink)!important;border-color:{look.colour}!important}}"
-            f".dicomlab td.dl-{name}.dl-opens::before{{content:'{look.letter}'}}"
+            f".dl-static td.dl-{name}.dl-opens::before{{content:'{look.letter}'}}"
         )
     for severity, look in SEVERITIES.items():
         yield (
-            f".dicomlab td.dl-{severity}{{box-shadow:inset 0 3px {look.colour},"
+            f".dl-static td.dl-{severity}{{box-shadow:inset 0 3px {look.colour},"
             f"inset 0 -3px {look.colour}}}"
-            f".dicomlab td.dl-{severity} sup{{background:{look.colour}}}"
+            f".dl-static td.dl-{severity} sup{{background:{look.colour}}}"
         )
 
 
 _STYLE = "".join(
     [
         css_themes(".dicomlab"),
-        ".dicomlab{background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;",
+        ".dl-static{background:var(--dl-paper);color:var(--dl-ink);padding:.4em .2em;",
         "line-height:1.35;",
         f"font:13px {css_fonts(SANS, 'sans-serif')};overflow-x:auto}}",
-        ".dicomlab table.dl{border-collapse:collapse;border:0;margin:.2em 0 1em;font-size:1em;",
+        ".dl-static table.dl{border-collapse:collapse;border:0;margin:.2em 0 1em;font-size:1em;",
         "color:inherit;table-layout:auto}",
-        ".dicomlab table.dl caption{caption-side:top;text-align:left;font-size:1.15em;",
+        ".dl-static table.dl caption{caption-side:top;text-align:left;font-size:1.15em;",
         "font-weight:bold;padding:.2em 0 .5em;color:var(--dl-ink)}",
-        ".dicomlab table.dl caption small{font-weight:normal;color:var(--dl-muted);",
+        ".dl-static table.dl caption small{font-weight:normal;color:var(--dl-muted);",
         "margin-left:.6em;font-size:.85em}",
-        ".dicomlab table.dl tbody tr,.dicomlab table.dl thead tr,.dicomlab table.dl tfoot tr",
+        ".dl-static table.dl tbody tr,.dl-static table.dl thead tr,.dl-static table.dl tfoot tr",
         "{background:none;border:0}",
-        ".dicomlab table.dl td,.dicomlab table.dl th{text-align:left;vertical-align:top;",
+        ".dl-static table.dl td,.dl-static table.dl th{text-align:left;vertical-align:top;",
         "padding:.2em .6em;border:0;max-width:none;white-space:normal;font-weight:normal}",
-        ".dicomlab table.dl thead th{color:var(--dl-muted);font-size:.88em;",
+        ".dl-static table.dl thead th{color:var(--dl-muted);font-size:.88em;",
         "border-bottom:1px solid var(--dl-line)}",
-        f".dicomlab table.dl .dl-mono{{font-family:{css_fonts(MONO, 'monospace')};",
+        f".dl-static table.dl .dl-mono{{font-family:{css_fonts(MONO, 'monospace')};",
         "white-space:pre}",
-        ".dicomlab table.dl .dl-whole,.dicomlab table.dl tbody th{white-space:nowrap}",
-        ".dicomlab table.dl td bdi{display:inline-block;max-width:15em;overflow-wrap:break-word}",
-        ".dicomlab .dl-quiet{color:var(--dl-muted)}.dicomlab table.dl b{font-weight:bold}",
+        ".dl-static table.dl .dl-whole,.dl-static table.dl tbody th{white-space:nowrap}",
+        ".dl-static table.dl td bdi{display:inline-block;max-width:15em;overflow-wrap:break-word}",
+        ".dl-static .dl-quiet{color:var(--dl-muted)}.dl-static table.dl b{font-weight:bold}",
         # bytes
-        ".dicomlab table.dl-bytes{border-collapse:separate!important;border-spacing:0 5px}",
-        ".dicomlab table.dl-bytes td.dl-mono,.dicomlab table.dl-bytes thead th",
+        ".dl-static table.dl-bytes{border-collapse:separate!important;border-spacing:0 5px}",
+        ".dl-static table.dl-bytes td.dl-mono,.dl-static table.dl-bytes thead th",
         "{text-align:center;padding:.2em .45em .2em .55em}",
-        ".dicomlab table.dl-bytes td.dl-byte{border:solid;border-width:1.5px 0;position:relative}",
-        ".dicomlab table.dl-bytes td.dl-opens{border-left-width:1.5px}",
-        ".dicomlab table.dl-bytes td.dl-closes{border-right-width:1.5px}",
-        ".dicomlab table.dl-bytes td.dl-opens::before{position:absolute;left:2px;top:-1px;",
+        ".dl-static table.dl-bytes td.dl-byte{border:solid;border-width:1.5px 0;position:relative}",
+        ".dl-static table.dl-bytes td.dl-opens{border-left-width:1.5px}",
+        ".dl-static table.dl-bytes td.dl-closes{border-right-width:1.5px}",
+        ".dl-static table.dl-bytes td.dl-opens::before{position:absolute;left:2px;top:-1px;",
         "font:bold 8px sans-serif}",
-        ".dicomlab table.dl-bytes td.dl-reserved{background-image:repeating-linear-gradient(",
+        ".dl-static table.dl-bytes td.dl-reserved{background-image:repeating-linear-gradient(",
         "135deg,transparent 0 4px,var(--dl-line) 4px 5px)!important}",
-        ".dicomlab table.dl-bytes td.dl-fold{text-align:center;color:var(--dl-muted)}",
-        ".dicomlab table.dl-bytes sup{font:bold 10px sans-serif;color:#000;position:absolute;",
+        ".dl-static table.dl-bytes td.dl-fold{text-align:center;color:var(--dl-muted)}",
+        ".dl-static table.dl-bytes sup{font:bold 10px sans-serif;color:#000;position:absolute;",
         "right:-4px;top:-6px;padding:0 3px;border-radius:3px;z-index:1}",
-        ".dicomlab table.dl-bytes td.dl-text{padding-left:1.2em;letter-spacing:.08em}",
+        ".dl-static table.dl-bytes td.dl-text{padding-left:1.2em;letter-spacing:.08em}",
         # fields
-        ".dicomlab table.dl-fields{font-size:.94em!important}",
-        ".dicomlab table.dl-fields td[colspan] bdi{max-width:30em}",
-        ".dicomlab table.dl-fields tbody th{white-space:normal!important;min-width:14em}",
-        ".dicomlab table.dl-fields tbody td,.dicomlab table.dl-fields tbody th",
+        ".dl-static table.dl-fields{font-size:.94em!important}",
+        ".dl-static table.dl-fields td[colspan] bdi{max-width:30em}",
+        ".dl-static table.dl-fields tbody th{white-space:normal!important;min-width:14em}",
+        ".dl-static table.dl-fields tbody td,.dl-static table.dl-fields tbody th",
         "{border-top:1px solid var(--dl-line)}",
-        ".dicomlab table.dl-list tbody th,.dicomlab table.dl-notes tbody th{min-width:0!important}",
-        ".dicomlab table.dl-list tbody td bdi{max-width:32em!important}",
-        ".dicomlab table.dl-matrix thead th bdi{display:inline-block;max-width:9em;",
+        ".dl-static table.dl-list tbody th,.dl-static table.dl-notes tbody th",
+        "{min-width:0!important}",
+        ".dl-static table.dl-list tbody td bdi{max-width:32em!important}",
+        ".dl-static table.dl-matrix thead th bdi{display:inline-block;max-width:9em;",
         "overflow-wrap:anywhere}",
-        ".dicomlab table.dl-matrix tbody th bdi{overflow-wrap:anywhere}",
-        ".dicomlab table.dl tr.dl-group th,.dicomlab table.dl tr.dl-group td",
-        "{background:var(--dl-panel)}.dicomlab table.dl tr.dl-group th{font-weight:bold}",
-        ".dicomlab .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
+        ".dl-static table.dl-matrix tbody th bdi{overflow-wrap:anywhere}",
+        ".dl-static table.dl tr.dl-group th,.dl-static table.dl tr.dl-group td",
+        "{background:var(--dl-panel)}.dl-static table.dl tr.dl-group th{font-weight:bold}",
+        ".dl-static .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
         "font:bold .8em sans-serif;border:1.5px solid;border-radius:3px;margin-right:.45em}",
         # sequence
-        ".dicomlab table.dl-ladder{min-width:860px}",
-        ".dicomlab table.dl-ladder thead th.dl-lane{border:0;color:var(--dl-ink)}",
-        ".dicomlab table.dl-ladder .dl-ends{display:flex;justify-content:space-between;gap:3em}",
-        ".dicomlab table.dl-ladder .dl-ends div:last-child{text-align:right}",
-        ".dicomlab table.dl-ladder tbody td.dl-lane{border-left:2px solid var(--dl-muted);",
+        ".dl-static table.dl-ladder{min-width:860px}",
+        ".dl-static table.dl-ladder thead th.dl-lane{border:0;color:var(--dl-ink)}",
+        ".dl-static table.dl-ladder .dl-ends{display:flex;justify-content:space-between;gap:3em}",
+        ".dl-static table.dl-ladder .dl-ends div:last-child{text-align:right}",
+        ".dl-static table.dl-ladder tbody td.dl-lane{border-left:2px solid var(--dl-muted);",
         "border-right:2px solid var(--dl-muted);padding:.4em 0;min-width:540px}",
-        ".dicomlab table.dl-ladder td.dl-lane div{text-align:center;padding:0 1.4em}",
-        ".dicomlab table.dl-ladder .dl-arrow+div{padding-top:.25em!important}",
-        ".dicomlab table.dl-ladder .dl-arrow{border-bottom:2px solid;position:relative;",
+        ".dl-static table.dl-ladder td.dl-lane div{text-align:center;padding:0 1.4em}",
+        ".dl-static table.dl-ladder .dl-arrow+div{padding-top:.25em!important}",
+        ".dl-static table.dl-ladder .dl-arrow{border-bottom:2px solid;position:relative;",
         "font-weight:bold}",
-        ".dicomlab table.dl-ladder .dl-dashed{border-bottom:2px dashed}",
-        ".dicomlab table.dl-ladder .dl-head{position:absolute;bottom:-.74em;line-height:1.4}",
-        ".dicomlab table.dl-ladder .dl-forth .dl-head{right:-3px}",
-        ".dicomlab table.dl-ladder .dl-back .dl-head{left:-3px}",
-        ".dicomlab table.dl-ladder td.dl-broken{border-left-style:dotted!important;",
+        ".dl-static table.dl-ladder .dl-dashed{border-bottom:2px dashed}",
+        ".dl-static table.dl-ladder .dl-head{position:absolute;bottom:-.74em;line-height:1.4}",
+        ".dl-static table.dl-ladder .dl-forth .dl-head{right:-3px}",
+        ".dl-static table.dl-ladder .dl-back .dl-head{left:-3px}",
+        ".dl-static table.dl-ladder td.dl-broken{border-left-style:dotted!important;",
         "border-right-style:dotted!important;padding:.8em 0!important}",
-        ".dicomlab table.dl-ladder .dl-stack{border:1px solid var(--dl-muted);border-radius:6px;",
+        ".dl-static table.dl-ladder .dl-stack{border:1px solid var(--dl-muted);border-radius:6px;",
         "background:var(--dl-panel);margin:.2em 2em;padding:.3em;",
         "box-shadow:3px 3px 0 -1px var(--dl-panel),3px 3px 0 var(--dl-muted)}",
-        ".dicomlab table.dl .dl-tone-error{color:var(--dl-error)}",
-        ".dicomlab table.dl .dl-tone-good{color:var(--dl-good)}",
-        ".dicomlab table.dl tfoot td{background:var(--dl-panel);font-weight:bold;",
+        ".dl-static table.dl .dl-tone-error{color:var(--dl-error)}",
+        ".dl-static table.dl .dl-tone-good{color:var(--dl-good)}",
+        ".dl-static table.dl tfoot td{background:var(--dl-panel);font-weight:bold;",
         "font-size:1.1em;padding:.5em .8em;border-left:6px solid}",
         # verdicts
-        ".dicomlab .dl-card{background:var(--dl-panel);border-color:var(--dl-line)}",
-        ".dicomlab .dl-card.dl-tone-error{border-color:var(--dl-error)!important}",
-        ".dicomlab .dl-card.dl-tone-good{border-color:var(--dl-good)!important}",
-        ".dicomlab .dl-card p{margin:.2em 0 .6em;font-size:1.15em}",
-        ".dicomlab .dl-card ol{margin:0;padding-left:1.6em}.dicomlab .dl-card ul{margin:.2em 0;",
-        "padding-left:1.2em;font-size:.92em}.dicomlab .dl-card ol>li{margin:.3em 0 .8em}",
-        ".dicomlab .dl-card bdi{overflow-wrap:anywhere}.dicomlab .dl-change{margin:.15em 0}",
-        ".dicomlab .dl-likelihood{display:inline-block;border:1.5px solid;border-radius:3px;",
+        ".dl-static .dl-card{background:var(--dl-panel);border-color:var(--dl-line)}",
+        ".dl-static .dl-card.dl-tone-error{border-color:var(--dl-error)!important}",
+        ".dl-static .dl-card.dl-tone-good{border-color:var(--dl-good)!important}",
+        ".dl-static .dl-card p{margin:.2em 0 .6em;font-size:1.15em}",
+        ".dl-static .dl-card ol{margin:0;padding-left:1.6em}.dl-static .dl-card ul{margin:.2em 0;",
+        "padding-left:1.2em;font-size:.92em}.dl-static .dl-card ol>li{margin:.3em 0 .8em}",
+        ".dl-static .dl-card bdi{overflow-wrap:anywhere}.dl-static .dl-change{margin:.15em 0}",
+        ".dl-static .dl-likelihood{display:inline-block;border:1.5px solid;border-radius:3px;",
         "padding:0 .4em;font-size:.85em;margin-right:.3em}",
-        ".dicomlab .dl-advice{color:var(--dl-ink)}",
+        ".dl-static .dl-advice{color:var(--dl-ink)}",
         *_colours(),
     ]
 )

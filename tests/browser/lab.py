@@ -73,6 +73,7 @@ class Notebook:
         self.page.evaluate(CHANGE_THEME, f"JupyterLab {name.title()}")
         light = json.dumps(name == "light")
         self.page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="hidden")
 
     def python(self, expression: str) -> Any:
         """The value that an expression has in the kernel, once what was asked before is done."""

@@ -27,6 +27,8 @@ def test_a_field_chosen_in_the_explorer_is_known_to_python(lab: Lab) -> None:
     widget = notebook.page.locator(".dl-explorer")
     widget.get_by_role("treeitem", name=re.compile("^Called-AE-title")).click()
     expect(widget.get_by_role("region", name="The field")).to_contain_text("ARCHIVE")
+    lit = widget.locator(".dl-byte[data-o='10']")
+    expect(lit).to_have_css("background-color", "rgb(0, 114, 178)")  # whatever else the page holds
     notebook.expect_python("view.field.value", "ARCHIVE")
 
 
@@ -105,3 +107,62 @@ def test_a_whole_conversation_is_led_from_the_console(lab: Lab) -> None:
     expect(page.locator(".dl-sequence")).to_contain_text("Released by the requestor")
     assert notebook.python("console.association.outcome.ended") == "released"
     notebook.expect_python("console.close()", None)
+
+
+def test_an_association_is_found_in_a_capture_and_opened(lab: Lab) -> None:
+    notebook = opened(
+        lab,
+        'browser = dl.dissect("../captures/modality-cannot-store.pcapng").explore()\nbrowser',
+    )
+    page = notebook.page
+    page.locator(".dl-browser").get_by_label("AE title").fill("MR2")
+    expect(page.locator(".dl-browser").get_by_role("status").first).to_contain_text("of 11")
+    page.locator(".dl-browser").get_by_role("grid").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".dl-sequence h3")).to_have_text(re.compile("MR2 → ARCHIVE"))
+
+
+HOSTILE = """
+import socket
+title = b"<img src=x>'\\x1b".ljust(16)
+name = "\u202e</script><b>\x07".encode()[:16]
+accept = dl.build("A-ASSOCIATE-AC")
+accept.override("Implementation-version-name", name)
+
+def peer(server):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(bytes(accept))
+        connection.recv(65536)
+
+from threading import Thread
+with socket.create_server(("127.0.0.1", 0)) as server:
+    thread = Thread(target=peer, args=(server,))
+    thread.start()
+    with dl.record(server.getsockname(), method="relay") as recording:
+        with dl.SCU(*recording.address) as scu:
+            request = dl.build("A-ASSOCIATE-RQ")
+            request.override("Calling-AE-title", title)
+            request.override("Called-AE-title", title)
+            scu.send(request)
+            scu.receive()
+    thread.join()
+capture = recording.capture
+"""
+
+
+def test_nothing_that_a_hostile_peer_sends_becomes_markup(lab: Lab) -> None:
+    notebook = opened(
+        lab,
+        HOSTILE,
+        "browser = capture.explore()\nbrowser.look_at(0)\nbrowser",
+        "capture.associations[0].pdus[1].explore()",
+        "dl.Builder('A-ASSOCIATE-RQ', to=('127.0.0.1', 1))",
+    )
+    page = notebook.page
+    expect(page.locator(".dl-sequence").first).to_contain_text("<img src=x>")
+    expect(page.locator(".dl-explorer").first).to_contain_text("</script><b>")
+    outputs = page.locator(".jp-OutputArea")
+    assert outputs.locator("img, script").count() == 0
+    assert not any("\u202e" in text or "\x07" in text for text in outputs.all_inner_texts())
