@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
+CHECKED = "application/vnd.dicomlab.check+json"  # whether an answer was right, for programs
 _RIGHT = "✓", "var(--jp-success-color1, #009e73)"
 _WRONG = "✗", "var(--jp-warn-color1, #d55e00)"
 _LEFT = ' style="text-align: left"'  # where a notebook would have it at the right
@@ -43,5 +45,6 @@ class Note:
     def __str__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": self.text, "text/html": line(self.ok, self.text)}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        page = line(self.ok, self.text)
+        return {"text/plain": self.text, "text/html": page, CHECKED: {"ok": self.ok}}

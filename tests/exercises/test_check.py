@@ -1,29 +1,88 @@
-"""Answers are compared byte by byte, and the first thing to look at is said."""
+"""Answers are compared with what the tables or a recording say, and the first thing to look at is
+said."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
 import pytest
 
-from dicomlab.exercises import EXERCISES, check
-from dicomlab.model import BuildError, DicomlabError
+import dicomlab as dl
+from dicomlab.exercises import EXERCISES, Exercise, check
+from dicomlab.exercises.notes import CHECKED
+from dicomlab.model import DicomlabError
 from dicomlab.protocol.build import build
+from tests.conftest import ROOT
 
 RELEASE = bytes.fromhex("05000000000400000000")
+BLANKS = (None, ..., b"", bytearray(), "", [], set(), {})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Puts an exercise with such a right answer into the table; gives its ID."""
+
+    def exercise(right: Any, **more: Any) -> str:
+        made = right if callable(right) else lambda: right
+        one = Exercise(id="00-1", task="", right=made, clause="PS3.8 9.3", solution="", **more)
+        monkeypatch.setitem(EXERCISES, one.id, one)
+        return one.id
+
+    return exercise
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_an_exercise_has_its_own_id_a_clause_and_a_line_that_asks() -> None:
+    for name, one in EXERCISES.items():
+        assert re.fullmatch(r"\d\d-\d+", name)
+        assert re.match(r"PS3\.\d", one.clause)
+        assert one.task.endswith((".", "?"))
+        assert one.solution
+
+
+def test_every_exercise_of_the_table_is_in_the_notebook_of_its_number_and_no_other_is() -> None:
+    written = set()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            found = re.findall(r'^dl\.check\("([^"]+)"', cell.source, re.MULTILINE)
+            assert len(found) <= 1, f"{path.name}: one exercise a cell"
+            assert all(one.startswith(path.name[:2]) for one in found)
+            written |= set(found)
+    assert written == set(EXERCISES)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_right_answer_is_right_as_a_draft_a_pdu_and_bytes(name: str) -> None:
-    draft = EXERCISES[name].right()
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_a_blank_fails_kindly(name: str, blank: Any) -> None:
+    given = [blank] if EXERCISES[name].of else []
+    result = check(name, blank, *given)
+    assert not result.ok
+    assert "nothing there yet" in str(result)
+
+
+def test_what_there_is_not_is_one_clear_line(asked: Callable[..., str]) -> None:
+    with pytest.raises(DicomlabError, match="There are 01-1, 01-2"):
+        check("99-9", b"")
+    name = asked(lambda capture: 1, of="recording.capture")
+    with pytest.raises(DicomlabError, match=r'dl\.check\("00-1", answer, recording\.capture\)'):
+        check(name, 1)
+
+
+# --- bytes ----------------------------------------------------------------------------------------
+
+
+def test_bytes_are_right_as_a_draft_a_pdu_and_bytes() -> None:
+    draft = build("A-RELEASE-RQ")
     for answer in (draft, draft.pdu, bytes(draft), bytearray(bytes(draft))):
-        result = check(name, answer)
+        result = check("01-1", answer)
         assert result.ok
         result.raise_if_wrong()
-        assert "right, byte for byte" in str(result)
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_a_blank_answer_fails_kindly(name: str) -> None:
-    assert "There are no bytes yet" in str(check(name, b""))
+        assert str(result) == "01-1: right."
 
 
 @pytest.mark.parametrize(
@@ -33,10 +92,10 @@ def test_a_blank_answer_fails_kindly(name: str) -> None:
         (bytes.fromhex("05000400000000000000"), "wrong order: mind the byte order"),
         (bytes.fromhex("05000000000a00000000"), "counts the bytes behind itself"),
         (RELEASE[:6], "Reserved at byte 6 is missing"),
-        (RELEASE + b"\0", "The PDU ends after 10 bytes"),
+        (RELEASE + b"\0", "A-RELEASE-RQ ends after 10 bytes"),
     ],
 )
-def test_a_wrong_answer_gets_a_nudge_and_a_clause(answer: bytes, nudge: str) -> None:
+def test_wrong_bytes_get_a_nudge_and_a_clause(answer: bytes, nudge: str) -> None:
     result = check("01-1", answer)
     assert not result.ok
     assert nudge in str(result)
@@ -55,8 +114,121 @@ def test_both_are_shown_side_by_side_with_the_difference_marked() -> None:
     assert "<details>" in result._repr_mimebundle_()["text/html"]
 
 
-def test_what_is_no_answer_is_one_clear_line() -> None:
-    with pytest.raises(DicomlabError, match="There are 01-1, 01-2"):
-        check("99-9", b"")
-    with pytest.raises(BuildError, match="bytes or a draft"):
-        check("01-1", "05 00")  # type: ignore[arg-type]
+def test_the_bytes_of_an_item_are_counted_from_its_own_first_one(
+    asked: Callable[..., str],
+) -> None:
+    name = asked(lambda: build("A-ASSOCIATE-RQ").pdu["Application Context"])
+    right = build("A-ASSOCIATE-RQ").pdu["Application Context"]
+    assert check(name, right.raw).ok
+    assert check(name, right).ok
+    assert "Look at byte 2: Item-length" in str(check(name, b"\x10\0\0\0" + right.raw[4:]))
+    assert "Application Context ends after 25 bytes" in str(check(name, right.raw + b"\0"))
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "nudge"),
+    [
+        (7, 8, "Not that."),
+        (True, False, "Not that."),
+        ("ARCHIVE", "archive", "capitals count"),
+        ("ARCHIVE", "ARCHIVE ", "mind the spaces"),
+        ("ARCHIVE", "PACS", "Not that."),
+        ({1, 3}, {1}, "Something is missing"),
+        ({1, 3}, [1, 3, 5], "some that do not"),
+        ({1, 3}, (1, 5), "Not all of them belong there"),
+        (("a", "b", "c"), ["c", "b", "a"], "not in this order"),
+        (("a", "b", "c"), ["a", "c"], "The first 1 fit"),
+        (("a", "b"), ["x"], "Look at the first one"),
+        ({"result": 1, "reason": 3}, {"result": 1, "reason": 7}, "Look at this: reason."),
+        ({"result": 1, "reason": 3}, {"result": 1, "reason": None}, "reason: still empty"),
+        ({"result": 1}, {"result": 1, "cause": 2}, "Look at this: cause."),
+    ],
+    ids=repr,
+)
+def test_a_wrong_value_gets_a_nudge_and_the_clause(
+    asked: Callable[..., str], right: Any, answer: Any, nudge: str
+) -> None:
+    name = asked(right)
+    assert check(name, right).ok
+    assert nudge in str(check(name, answer))
+    assert str(check(name, answer)).endswith("See PS3.8 9.3.")
+
+
+def test_a_mistake_that_is_known_is_told_in_its_own_words(asked: Callable[..., str]) -> None:
+    name = asked("1.2.840.10008.1.1", nudges={"1.2.840.10008.1.2": "That is how, not about what."})
+    assert "That is how, not about what." in str(check(name, "1.2.840.10008.1.2"))
+    name = asked({"reason": 3}, nudges={"reason": "Who is not known?"})
+    assert "Who is not known?" in str(check(name, {"reason": 7}))
+
+
+@pytest.mark.parametrize("right", [build("A-RELEASE-RQ"), 7, True, "text", {1}, (1,), {"a": 1}])
+def test_an_answer_of_another_kind_is_told_what_is_asked_for(
+    asked: Callable[..., str], right: Any
+) -> None:
+    name = asked(lambda: right)
+    assert "Asked for is" in str(check(name, object()))
+    assert "Asked for is" in str(check(name, 7 if isinstance(right, bool) else True))
+
+
+def test_what_was_answered_is_escaped(asked: Callable[..., str]) -> None:
+    name = asked({"title": "ARCHIVE"})
+    page = check(name, {"title": "<img>"})._repr_mimebundle_()["text/html"]
+    assert "&lt;img&gt;" in page
+    assert "<img" not in page
+
+
+# --- recordings -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recording() -> dl.Recording:
+    """An association that is rejected."""
+    with (
+        dl.EchoSCP(ae_title="ARCHIVE", allowed_calling_ae_titles=["CT1"]) as scp,
+        dl.record(scp, method="relay") as recording,
+    ):
+        dl.echo(*recording.address, called_ae_title="ARCHIVE", calling_ae_title="MR2")
+    return recording
+
+
+def test_what_is_right_can_depend_on_a_recording(
+    asked: Callable[..., str], recording: dl.Recording
+) -> None:
+    name = asked(lambda capture: len(capture.associations[0].pdus), of="recording.capture")
+    assert check(name, 2, recording.capture).ok
+    assert check(name, 2, recording).ok
+    assert "Not that" in str(check(name, 3, recording.capture))
+    assert "nothing there yet" in str(check(name, 2, None))
+
+
+def test_a_capture_is_the_answer_where_it_shows_what_is_asked_for(
+    asked: Callable[..., str], recording: dl.Recording
+) -> None:
+    def outcome(capture: dl.Capture) -> dict[str, Any]:
+        found = capture.associations[0].outcome
+        return {"how it ended": found.ended, "reason": found.reason}
+
+    name = asked({"how it ended": "rejected", "reason": 3}, reads=outcome)
+    assert check(name, recording).ok
+    name = asked({"how it ended": "rejected", "reason": 7}, reads=outcome)
+    result = check(name, recording)
+    assert "Look at this: reason." in str(result)
+    assert [(one.given, one.right) for one in result.fields if not one.same] == [("3", "7")]
+
+
+@pytest.mark.parametrize("answer", ["a text", 7, object()])
+def test_what_holds_nothing_to_look_at_is_said_so(asked: Callable[..., str], answer: Any) -> None:
+    name = asked({"reason": 3}, reads=lambda capture: {"reason": capture.associations[0]})
+    assert "not to be found in it" in str(check(name, answer))
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def test_a_program_can_count_what_was_right() -> None:
+    for answer, ok in ((RELEASE, True), (b"", False)):
+        shown = check("01-1", answer)._repr_mimebundle_()
+        assert shown[CHECKED] == {"exercise": "01-1", "ok": ok}
