@@ -32,7 +32,6 @@ DONE, BAD_ANSWER, WRONG_USE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130  # exit statu
 TICK = 0.1  # seconds between two looks at what is new
 LAST_LINES = 100  # of what a server saw, once it is to end
 LONGEST_INPUT = 1 << 20  # bytes that `decode` and `draw` take
-FIRST_NOTEBOOK = Path("notebooks", "01-the-first-echo.ipynb")
 HEX = frozenset(b"0123456789abcdefABCDEF \t\r\n")
 CAPTURES = (b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4",
             b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x1f\x8b")  # fmt: skip
@@ -55,24 +54,34 @@ def demo(
 
 def lab(options: Sequence[str]) -> None:
     """Open JupyterLab at the first notebook."""
-    homes = (Path.cwd(), Path(__file__).parents[2])
-    home = next((one for one in homes if (one / FIRST_NOTEBOOK).exists()), None)
-    if home is None:
+    from dicomlab.exercises import course
+
+    folder = course.folder()
+    if folder is None:
         raise DicomlabError(
-            f"there is no {FIRST_NOTEBOOK} here.",
-            "Run this in the folder of the dicomlab repository: its notebooks are not installed.",
+            "there are no notebooks here.",
+            "Write them into a folder by `dicomlab course FOLDER`, and run this there.",
         )
+    home = folder.parent if folder.name == "notebooks" else folder
+    first = min(folder.glob(course.NOTEBOOKS)).relative_to(home)
     from jupyterlab.labapp import main as jupyterlab
 
     settings = [
         f"--ServerApp.root_dir={home}",
-        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK.as_posix()}",
+        f"--LabApp.default_url=/lab/tree/{first.as_posix()}",
         "--LabApp.news_url=None",  # nothing is fetched, nothing is sent
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     sys.exit(jupyterlab([*settings, *root, *options]))
+
+
+def course(folder: Path, solutions: bool) -> None:
+    """Write the notebooks of the course into a folder, with worked solutions if wished."""
+    from dicomlab.exercises import course as notebooks
+
+    _say(*map(str, notebooks.write(folder, solutions=solutions)))
 
 
 def echo(
@@ -232,7 +241,7 @@ def doctor(as_json: bool) -> int | None:
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     run.__name__: run
-    for run in (demo, lab, echo, scp, record, decode, draw, dissect, compare, doctor)
+    for run in (demo, lab, course, echo, scp, record, decode, draw, dissect, compare, doctor)
 }
 
 

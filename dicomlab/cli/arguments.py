@@ -79,6 +79,10 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
         METHOD,
     )},
     "lab": {},  # what follows is given on to JupyterLab
+    "course": {"": (
+        _argument("folder", "An empty folder, or a new one.", type=Path),
+        _flag("--solutions", "With worked solutions in place of the blanks: for instructors."),
+    )},
     "echo": {"": (
         HOST,
         PORT,

@@ -18,6 +18,7 @@ import pytest
 import dicomlab as dl
 from dicomlab import cli, demo, slides
 from dicomlab.cli.arguments import ARGUMENTS
+from dicomlab.exercises import course
 from dicomlab.net.faults import KNOBS
 from tests.cli.conftest import Run
 
@@ -335,10 +336,17 @@ def test_doctor_prints_data(dicomlab: Run) -> None:
 
 
 def test_lab_says_where_it_works(dicomlab: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "FIRST_NOTEBOOK", Path("nowhere.ipynb"))
+    monkeypatch.setattr(course, "folder", lambda: None)
     ended = dicomlab("lab")
     assert ended.status == 2
     assert is_one_line_without_traceback(ended.err)
+
+
+def test_course_writes_notebooks_and_says_which(dicomlab: Run, tmp_path: Path) -> None:
+    ended = dicomlab("course", "--solutions", tmp_path)
+    assert ended.status == 0
+    assert ended.out.split() == [str(one) for one in sorted(tmp_path.glob("*.ipynb"))]
+    assert is_one_line_without_traceback(dicomlab("course", tmp_path).err)
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
