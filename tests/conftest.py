@@ -17,8 +17,12 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from tests.runs import Runs, table
+from tests.runs import runs as runs_of_notebooks
+
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("DICOMLAB_CORPUS", ROOT.parent / "shared" / "captures"))
+RUNS = pytest.StashKey[Runs]()
 REFERENCE = Path(os.environ.get("DICOMLAB_REFERENCE", ROOT.parent / "shared" / "reference"))
 
 # the same examples in every run where nobody looks on; new ones on every desk
@@ -81,6 +85,27 @@ def nothing_left() -> Iterator[None]:
     yield
     assert threading.active_count() <= threads
     assert process.num_fds() <= descriptors
+
+
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """Runs the notebooks that are asked for by the tests that were chosen."""
+    before = request.getfixturevalue("unprivileged") if shutil.which("setpriv") else []
+    with runs_of_notebooks([*before, sys.executable]) as made:
+        request.config.stash[RUNS] = made
+        for item in request.session.items:
+            chosen = getattr(item, "callspec", None)
+            if chosen is not None and "runs" in item.fixturenames and "notebook" in chosen.params:
+                made.start(chosen.params["notebook"])
+        yield made
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What each notebook took, where some were run."""
+    if RUNS in config.stash:
+        terminalreporter.section("notebooks")
+        for line in table(config.stash[RUNS].finished()):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dicomlab.exercises.tasks import EXERCISES
 from dicomlab.model import DicomlabError
@@ -30,19 +32,23 @@ def folder() -> Path | None:
     return next((one for one in places if (one / _MARK).is_file()), None)
 
 
-def is_exercise(source: str) -> bool:
-    """Whether a cell holds an exercise."""
-    return _CHECK.search(source) is not None
+def is_exercise(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell of a notebook is one that checks an answer."""
+    return cell["cell_type"] == "code" and _CHECK.search(_source(cell)) is not None
 
 
-def solved(source: str) -> str:
-    """A cell with the worked solution in place of its blank; one without an exercise as it is."""
+def solved(cell: Mapping[str, Any]) -> str:
+    """The source of an exercise with the worked solution in place of its blank."""
+    source = _source(cell)
     check = _CHECK.search(source)
-    if check is None:
-        return source
+    assert check is not None  # it is an exercise
     known = EXERCISES.get(check["id"])
     solution = known.solution if known else _ANSWER_TO_A_SITE
     return f"{solution}\n{source[check.start() :]}"
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    return "".join(cell["source"])
 
 
 def write(target: Path, *, solutions: bool = False) -> list[Path]:
@@ -62,8 +68,8 @@ def write(target: Path, *, solutions: bool = False) -> list[Path]:
         shutil.copy(capture, target / "captures")
     for source, one in zip(sources, written, strict=True):
         notebook = json.loads(source.read_text(encoding="utf-8"))
-        for cell in notebook["cells"] if solutions else ():
-            cell["source"] = solved("".join(cell["source"])).splitlines(keepends=True)
+        for cell in filter(is_exercise, notebook["cells"] if solutions else ()):
+            cell["source"] = solved(cell).splitlines(keepends=True)
         text = json.dumps(notebook, indent=1, ensure_ascii=False)
         one.write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return written

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from dicomlab import api as dl
 from dicomlab.exercises.cases import CASES, HOST, WORKED, Case
@@ -269,27 +266,3 @@ def test_what_is_mended_is_tried_and_notentered() -> None:
     assert again.association.outcome.ended == "rejected"
     with site, pytest.raises(BuildError, match="16"):
         site.mend(called_ae_title="A-TITLE-OF-MORE-THAN-16")
-
-
-# --- the notebook ---------------------------------------------------------------------------------
-
-BLANK = "answer = None"
-SOLVED = "answer = site._case.causes[0]"
-
-
-@pytest.mark.parametrize(("written", "opened"), [(BLANK, 1), (SOLVED, 11)])
-def test_the_notebook_runs_with_blanks_and_with_answers(
-    root: Path, written: str, opened: int
-) -> None:
-    notebook = nbformat.read(root / "notebooks" / "07-why-dont-they-talk.ipynb", as_version=4)
-    for cell in notebook.cells:
-        cell.source = cell.source.replace(BLANK, written)
-    NotebookClient(notebook, timeout=60).execute()
-    pages = [
-        output["data"].get("text/html", "")
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if "data" in output
-    ]
-    assert sum("What gave it away" in one for one in pages) == opened
-    assert sum("No answer yet" in one for one in pages) == 11 - opened
