@@ -10,6 +10,7 @@ test: .venv/ready                  # everything that has to hold
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+	$(bin)/codespell
 	$(bin)/pytest -rs
 bench: .venv/ready                 # the figures
 	$(bin)/pytest -s -m bench

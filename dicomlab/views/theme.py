@@ -58,7 +58,7 @@ class Theme:
     muted: str
     line: str
     panel: str  # a quiet fill, for headings and feet
-    error: str  # vermillion, and green, as text that is readable on the paper
+    error: str  # vermilion, and green, as text that is readable on the paper
     good: str
     share: float
 
