@@ -57,6 +57,7 @@ def run(notebook: Path, executed: Path) -> Run:
         read,
         timeout=SECONDS,
         store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],  # of the kernel: nobody listens to this machine
         resources={"metadata": {"path": str(notebook.parent)}},
         on_cell_executed=look,
     ).execute()

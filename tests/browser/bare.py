@@ -22,6 +22,17 @@ STATIC = Path(__file__).parent / "static"
 HOME = "http://dicomlab.localhost/"  # nobody answers there: all comes from the disk
 
 
+def axe(page: Page) -> list[str]:
+    """What axe finds on a page and calls serious or critical."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}, {one['impact']}: {node['html']}: {node['failureSummary']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
 class View:
     """A widget that is shown, and Python's end of it."""
 
@@ -58,13 +69,7 @@ class View:
 
     def axe(self) -> list[str]:
         """What axe finds on the page and calls serious or critical."""
-        found = Axe().run(self.page).response["violations"]
-        return [
-            f"{one['id']}, {one['impact']}: {node['html']}: {node['failureSummary']}"
-            for one in found
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
-        ]
+        return axe(self.page)
 
 
 class Bare:
