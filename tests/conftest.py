@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.runs import runs as runs_of_notebooks
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("DICOMLAB_CORPUS", ROOT.parent / "shared" / "captures"))
 RUNS = pytest.StashKey[Runs]()
+SAID = pytest.StashKey[list[str]]()
 REFERENCE = Path(os.environ.get("DICOMLAB_REFERENCE", ROOT.parent / "shared" / "reference"))
 
 # the same examples in every run where nobody looks on; new ones on every desk
@@ -100,12 +101,20 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a line that is to be read at the end of the run."""
+    return request.config.stash.setdefault(SAID, []).append
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What each notebook took, where some were run."""
-    if RUNS in config.stash:
-        terminalreporter.section("notebooks")
-        for line in table(config.stash[RUNS].finished()):
-            terminalreporter.write_line(line)
+    """What each notebook took, where some were run, and what else was measured."""
+    lines = [*table(config.stash[RUNS].finished())] if RUNS in config.stash else []
+    lines += config.stash.get(SAID, [])
+    if lines:
+        terminalreporter.section("measured")
+    for line in lines:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
