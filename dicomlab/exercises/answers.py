@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple, SupportsBytes
 
-from dicomlab.exercises.tasks import as_it_is
+from dicomlab.exercises.exercise import as_it_is
 from dicomlab.model import Field, Pdu, Role, printable
 from dicomlab.protocol.build import Draft
 

@@ -8,8 +8,9 @@ from html import escape
 from typing import Any
 
 from dicomlab.exercises.answers import Compared, called, is_taken, kind_of
+from dicomlab.exercises.exercise import Exercise
 from dicomlab.exercises.notes import CHECKED, line
-from dicomlab.exercises.tasks import EXERCISES, Exercise
+from dicomlab.exercises.tasks import EXERCISES
 from dicomlab.model import DicomlabError
 
 

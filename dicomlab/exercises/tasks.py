@@ -1,56 +1,6 @@
-"""The exercises as data: what is asked, what the right answer is made of, and what helps."""
+"""All exercises, those of each notebook from a module of its own."""
 
-from __future__ import annotations
+from dicomlab.exercises import first_echo
+from dicomlab.exercises.exercise import Exercise
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from dicomlab.protocol.build import build
-
-
-def as_it_is(answer: Any) -> Any:
-    """The answer itself."""
-    return answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exercise:
-    """What is asked. The right answer is made when it is needed, by the tables or of a recording.
-
-    The value that ``right`` gives says what kind of answer is asked for. A draft, a PDU or a field
-    asks for its bytes; a number, a text, yes or no, a set and a tuple (where the order counts) for
-    themselves; a dictionary for values by their names. What a capture has to show is a dictionary
-    too: ``reads`` gives the same of the capture that is the answer. Where one of them finds
-    nothing to look at, it may raise LookupError.
-    """
-
-    id: str  # the number of its notebook, and a running one
-    task: str  # what is asked, in a line
-    right: Callable[..., Any]
-    clause: str  # where to read on; of bytes, that of the field that is wrong goes before
-    solution: str  # source that makes the answer: in its cell, it stands before the check
-    of: str = ""  # what the right answer is made of, as the notebook calls it: recording.capture
-    reads: Callable[[Any], Any] = as_it_is
-    nudges: Mapping[Any, str] = field(default_factory=dict)  # by a wrong answer, or what is wrong
-
-
-EXERCISES: dict[str, Exercise] = {
-    one.id: one
-    for one in (
-        Exercise(
-            id="01-1",
-            task="Write the ten bytes of an A-RELEASE-RQ by hand.",
-            right=lambda: build("A-RELEASE-RQ"),
-            clause="PS3.8 Table 9-24",
-            solution='release = bytes.fromhex("05 00 00 00 00 04 00 00 00 00")',
-        ),
-        Exercise(
-            id="01-2",
-            task="Make a C-ECHO-RQ with the message ID 2311, in the presentation context 3.",
-            right=lambda: build("C-ECHO-RQ", message_id=2311, presentation_context_id=3),
-            clause="PS3.7 Table 9.3-12",
-            solution='echo = dl.build("C-ECHO-RQ", message_id=2311, presentation_context_id=3)',
-        ),
-    )
-}
+EXERCISES: dict[str, Exercise] = {one.id: one for one in (*first_echo.EXERCISES,)}
