@@ -117,15 +117,14 @@ class Tree {
   occurrences(wanted) {
     const found = [];
     const hidden = this.secrets.map((number) => this.boxes[number]);
-    for (
-      let at = this.bytes.indexOf(wanted[0]);
-      at >= 0 && found.length < MOST;
-      at = this.bytes.indexOf(wanted[0], at + 1)
-    ) {
-      const stop = at + wanted.length;
-      if (!wanted.every((byte, index) => this.bytes[at + index] === byte)) continue;
-      if (hidden.some((box) => box.start < stop && at < box.stop)) continue;
-      found.push([at, stop]);
+    const rare = Math.max(0, wanted.findIndex((byte) => byte !== 0)); // zeros stand everywhere
+    const next = (from) => this.bytes.indexOf(wanted[rare], from);
+    for (let at = next(rare); at >= 0 && found.length < MOST; at = next(at + 1)) {
+      const start = at - rare;
+      const stop = start + wanted.length;
+      if (!wanted.every((byte, index) => this.bytes[start + index] === byte)) continue;
+      if (hidden.some((box) => box.start < stop && start < box.stop)) continue;
+      found.push([start, stop]);
     }
     return found;
   }
