@@ -1,7 +1,8 @@
 // The builder: a draft as a form beside its bytes, ways to break it, and what a peer answers.
 
-import { counted, foreign, freshId, liveLine, make } from "./dom.js";
+import { counted, foreign, freshId, liveLine, make, widgetRoot } from "./dom.js";
 import { virtualList } from "./list.js";
+import { LETTERS } from "./roles.js";
 
 const BYTES_A_LINE = 16;
 const BYTE_LINE = 26; // pixels
@@ -10,14 +11,6 @@ const TITLE_BOXES = 16;
 const MANY = 90; // controls; of more, all parts are closed at first
 const LONG = 12; // bytes that are typed in one line
 const ANOTHER = "\u0000another"; // the choice of a value that is in no list
-const ROLE_LETTERS = {
-  length: "L",
-  identifier: "I",
-  name: "N",
-  value: "V",
-  reserved: "R",
-  payload: "P",
-};
 
 function keyOf(control) {
   return `${control.sort === "part" ? "part" : "field"} ${control.path}`;
@@ -189,7 +182,7 @@ function formLine(first, ask, light) {
   let sort = null;
 
   const label = make("label", { for: id });
-  const chip = make("span", { class: `dl-chip dl-${first.role}`, "aria-hidden": "true" }, ROLE_LETTERS[first.role]);
+  const chip = make("span", { class: `dl-chip dl-${first.role}`, "aria-hidden": "true" }, LETTERS[first.role]);
   const place = make("div", { class: "dl-place" });
   const means = make("div", { class: "dl-means" });
   const hexButton = tool("hex", "", () => {
@@ -855,9 +848,8 @@ function render({ model, el }) {
   const found = make("div");
   const python = pythonPane(live.says);
   const answer = answerPane();
-  const root = make(
-    "div",
-    { class: "dicomlab dl-widget dl-builder" },
+  const root = widgetRoot("dl-builder");
+  root.append(
     make("div", { class: "dl-bar" }, heading, make("span", { class: "dl-grow" }), undo, redo, send, where),
     live.element,
     make("div", { class: "dl-panes" }, fields.element, make("div", { class: "dl-side" }, grid.element, found)),

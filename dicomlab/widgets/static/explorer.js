@@ -2,6 +2,7 @@
 
 import { counted, foreign, freshId, liveLine, make, widgetRoot } from "./dom.js";
 import { virtualList } from "./list.js";
+import { LETTERS } from "./roles.js";
 
 const ACROSS = 16; // bytes a line
 const LINE = 28; // pixels
@@ -10,14 +11,6 @@ const TALLEST = 16; // lines that are seen at once
 const MOST = 10000; // places that a search gives
 const LISTED = 200; // differences
 const OPEN = 3; // findings that are shown without being asked for
-const LETTERS = {
-  length: "L",
-  identifier: "I",
-  name: "N",
-  value: "V",
-  reserved: "R",
-  payload: "P",
-};
 
 // --- what is shown: a PDU, its bytes, its fields, its lines ------------------------------------
 
