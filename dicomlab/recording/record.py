@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import socket
@@ -13,11 +14,20 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from dicomlab.captures import dissect
-from dicomlab.model import Capture, CaptureError, DicomlabError, Endpoint, PeerError, printable
+from dicomlab.model import (
+    BuildError,
+    Capture,
+    CaptureError,
+    DicomlabError,
+    Endpoint,
+    PeerError,
+    printable,
+)
 from dicomlab.recording.relay import Relay
 from dicomlab.recording.tshark import LiveCapture
 
 Method = Literal["live", "relay"]
+LONGEST = 60.0  # seconds of latency that can be asked for
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where who listens on all is to be found
 
 
@@ -88,6 +98,8 @@ def record(
     *,
     method: Literal["auto", "live", "relay"] = "auto",
     path: str | os.PathLike[str] | None = None,
+    latency: float = 0.0,
+    bandwidth: float | None = None,
 ) -> Recording:
     """Record the conversations with ``target``: an SCP, ``(host, port)`` or ``"host:port"``.
 
@@ -96,13 +108,18 @@ def record(
     the operating system, ``"relay"`` stands between the two ends, ``"auto"`` is live where that
     is possible; ``method`` and ``limits`` of the recording say which it was and what it cannot see.
 
+    The relay can play a long and narrow way: ``latency`` is in seconds and comes on top, each way;
+    ``bandwidth`` is in bytes per second, of each direction. The times in the file are then those of
+    the requestor's end.
+
     Raises CaptureError where it cannot be recorded, PeerError where the target has no address.
     """
+    _check_way(latency, bandwidth)
     end = _resolved(*host_and_port(target))
     folder = tempfile.mkdtemp(prefix="dicomlab-") if path is None else None
     file = Path(folder, "recording.pcapng") if folder else Path(path or "")
     try:
-        recorder, why = _started(end, method, file)
+        recorder, why = _started(end, method, file, latency, bandwidth)
     except BaseException:
         if folder:
             shutil.rmtree(folder)
@@ -111,17 +128,34 @@ def record(
 
 
 def _started(
-    target: Endpoint, method: Method | Literal["auto"], file: Path
+    target: Endpoint,
+    method: Method | Literal["auto"],
+    file: Path,
+    latency: float,
+    bandwidth: float | None,
 ) -> tuple[LiveCapture | Relay, tuple[str, ...]]:
     """What records, and why it is not the first choice."""
-    if method == "relay":
-        return Relay(target, file), ()
+    delays = latency > 0 or bandwidth is not None
+    if delays and method == "live":
+        what = (
+            "A live recording takes packets as they are: it adds no latency, limits no bandwidth."
+        )
+        raise CaptureError(what, "Use method='relay'.")
+    if delays or method == "relay":
+        return Relay(target, file, latency=latency, bandwidth=bandwidth), ()
     try:
         return LiveCapture(target, file), ()
     except CaptureError as error:
         if method == "live":
             raise
         return Relay(target, file), (error.args[0],)
+
+
+def _check_way(latency: float, bandwidth: float | None) -> None:
+    if not 0 <= latency <= LONGEST:
+        raise BuildError(f"a latency is 0 to {LONGEST:g} seconds, not {latency!r}.")
+    if bandwidth is not None and not 1 <= bandwidth < math.inf:
+        raise BuildError(f"a bandwidth is at least 1 byte a second, not {bandwidth!r}.")
 
 
 def host_and_port(target: Target) -> tuple[str, int]:

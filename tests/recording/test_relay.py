@@ -9,8 +9,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,95 +20,17 @@ import dicomlab as dl
 from dicomlab.dissect.pcap import Writer
 from dicomlab.model import CaptureError, Endpoint, Side
 from dicomlab.recording.relay import CHUNK, MOST, Relay
-from tests.recording.conversations import WHOLE, ladder, segments, streams
-
-SIDES: tuple[Side, Side] = ("requestor", "acceptor")
-other: dict[Side, Side] = {"requestor": "acceptor", "acceptor": "requestor"}
-
-
-class Between:
-    """A relay, and a connected socket at either end of it."""
-
-    def __init__(self, path: Path, host: str = "127.0.0.1") -> None:
-        self.path = path
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = socket.create_server((host, 0), family=family)
-        self.target = Endpoint(*self.listener.getsockname()[:2])
-        self.relay = Relay(self.target, path)
-        self.ends: dict[Side, socket.socket] = {}
-        self.opened = [self.listener]
-        self.connect()
-
-    def connect(self, port: int = 0) -> None:
-        source = (self.target.address, port)
-        self.ends["requestor"] = socket.create_connection(self.relay.address, 10, source)
-        self.ends["acceptor"] = self.listener.accept()[0]
-        self.ends["acceptor"].settimeout(10)
-        self.opened += self.ends.values()
-
-    @property
-    def said(self) -> dict[Side, bytes]:
-        """What the file says that each side sent."""
-        told = streams(self.path)
-        requestor = self.ends["requestor"].getsockname()[1]
-        return {"requestor": told[requestor], "acceptor": told[self.target.port]}
-
-
-@contextmanager
-def between(path: Path, host: str = "127.0.0.1") -> Iterator[Between]:
-    one = Between(path, host)
-    try:
-        yield one
-    finally:
-        one.relay.stop()
-        for each in one.opened:
-            each.close()
-
-
-def reset(end: socket.socket) -> None:
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    end.close()
-
-
-def take(end: socket.socket, size: int) -> bytes:
-    """That many bytes."""
-    data = b""
-    while len(data) < size:
-        got = end.recv(size - len(data))
-        assert got, "the connection has ended"
-        data += got
-    return data
-
-
-def is_reset(end: socket.socket) -> bool:
-    try:
-        while end.recv(CHUNK):
-            pass
-    except ConnectionResetError:
-        return True
-    return False
-
-
-def send(end: socket.socket, chunks: list[bytes]) -> threading.Thread:
-    """Send all of it and half-close, while the caller reads at the other end."""
-
-    def run() -> None:
-        for chunk in chunks:
-            end.sendall(chunk)
-        end.shutdown(socket.SHUT_WR)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
-def take_all(end: socket.socket) -> bytes:
-    """Everything up to the end of what the peer sends."""
-    parts = []
-    while data := end.recv(CHUNK):
-        parts.append(data)
-    return b"".join(parts)
-
+from tests.recording.conversations import WHOLE, ladder, segments
+from tests.recording.ends import (
+    SIDES,
+    between,
+    is_reset,
+    other,
+    reset,
+    send,
+    take,
+    take_all,
+)
 
 # a few bytes, and more than the relay holds
 chunks = st.lists(
@@ -117,6 +38,7 @@ chunks = st.lists(
     | st.builds(lambda one, n: one * n, st.binary(max_size=9), st.just(20000)),
     max_size=6,
 )
+ways = st.sampled_from([{}, {"latency": 0.001}, {"bandwidth": 5e7}])
 
 
 @settings(max_examples=50, deadline=None)
@@ -137,12 +59,15 @@ def test_all_bytes_arrive_unchanged_also_after_one_end_has_half_closed(
         assert ladder(one.path) == [*WHOLE[:2], (first, "FIN"), (second, "FIN")]
 
 
-@settings(max_examples=20, deadline=None)
-@given(asked=chunks, told=chunks)
+@settings(max_examples=30, deadline=None)
+@given(asked=chunks, told=chunks, way=ways)
 def test_all_bytes_arrive_while_both_ends_send_at_once(
-    asked: list[bytes], told: list[bytes]
+    asked: list[bytes], told: list[bytes], way: dict[str, float]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder, between(Path(folder, "relay.pcapng")) as one:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        between(Path(folder, "relay.pcapng"), **way) as one,
+    ):
         threads = [send(one.ends["requestor"], asked), send(one.ends["acceptor"], told)]
         heard: dict[Side, bytes] = {}
 
