@@ -12,6 +12,7 @@ from typing import Self, SupportsBytes
 from dicomlab.model import BuildError, DicomlabError, Endpoint, Pdu, PeerError, Side
 from dicomlab.net.log import LogEntry
 from dicomlab.protocol.build import build
+from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.upper_layer import Step, UpperLayer
 
 LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
@@ -30,18 +31,26 @@ class SCU:
     All time-outs are in seconds. Raises PeerError, with a code and a remedy, when the peer cannot
     be reached, closes, or keeps silent.
 
+    With ``two_writes`` it sends as some toolkits do: each PDU in two writes, header and content,
+    and without TCP_NODELAY. Then TCP may keep the content back until the header is acknowledged.
+
     As a context manager it leaves politely: it releases an association that is open, aborts it
     after an exception or where there is nothing to release, and closes the connection; after an
     A-ABORT it leaves that to the peer for a second at most.
     """
 
-    def __init__(self, host: str, port: int, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self, host: str, port: int, *, timeout: float = 10.0, two_writes: bool = False
+    ) -> None:
         if timeout <= 0:
             raise BuildError(f"a time-out is more than 0 seconds, not {timeout!r}.")
         self.timeout = timeout
+        self.two_writes = two_writes
         self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
         self._log: list[LogEntry] = []
         self._socket, self.local, self.remote = connect(host, port, timeout)
+        if two_writes:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         self._open = True
         self._arrived = 0  # when the last bytes came, nanoseconds since 1970
         step = self._layer.step("Evt1")  # the A-ASSOCIATE-RQ that you send confirms the connect
@@ -174,7 +183,8 @@ class SCU:
             raise PeerError(f"the connection to {self.remote} is closed.", "Open a new SCU.")
         self._socket.settimeout(self.timeout)
         try:
-            self._socket.sendall(data)
+            for piece in (data[:PDU_HEADER], data[PDU_HEADER:]) if self.two_writes else (data,):
+                self._socket.sendall(piece)
         except TimeoutError:
             what = f"{self.remote} took no bytes for {self.timeout:g} s."
             raise PeerError(what, _ask(self.remote), "peer-silent") from None

@@ -46,6 +46,15 @@ def test_a_conversation_step_by_step(scp: EchoSCP) -> None:
     ]  # fmt: skip
 
 
+def test_two_writes_change_no_byte(scp: EchoSCP) -> None:
+    with SCU(*scp.address, two_writes=True) as scu:
+        scu.send(REQUEST)
+        assert scu.receive().type == "A-ASSOCIATE-AC"
+        scu.release()
+    heard = [entry.data for entry in scp.log if entry.sender == "requestor" and entry.data]
+    assert heard == [bytes(REQUEST), bytes(build("A-RELEASE-RQ"))]
+
+
 def test_the_log_holds_every_byte_and_both_addresses(scp: EchoSCP) -> None:
     with SCU(*scp.address) as scu:
         scu.send(REQUEST)
