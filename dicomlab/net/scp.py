@@ -16,6 +16,7 @@ from dicomlab.spec import names
 from dicomlab.spec import pdu as tables
 
 TRANSFER_SYNTAXES = (names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_ENDIAN)
+MAX_OPERATIONS = 64  # that a requestor may have open at once, if it asks to
 _ACCEPTED, _NO_REASON, _UNKNOWN_ABSTRACT, _UNKNOWN_TRANSFER = 0, 2, 3, 4  # PS3.8 Table 9-18
 _SUCCESS, _NOT_SUPPORTED, _UNRECOGNIZED = 0x0000, 0x0122, 0x0211  # PS3.7 9.1.5.1.4
 
@@ -56,7 +57,8 @@ class EchoSCP(Server):
     It takes every calling AE title, or those in ``allowed_calling_ae_titles`` (as sites do that
     want each other registered), and every called one, or with ``require_called_ae_title`` its own.
     It accepts Verification with the first proposed of Implicit and Explicit VR Little Endian, and
-    answers every C-ECHO-RQ; other requests get the status 0211H. More: see Server.
+    answers every C-ECHO-RQ; other requests get the status 0211H. To who proposes an Asynchronous
+    Operations Window it grants one, and answers in turn. More: see Server.
     """
 
     transfer_syntaxes: Collection[str] = TRANSFER_SYNTAXES  # what is accepted
@@ -216,12 +218,20 @@ def _accept(request: Fields, answers: Mapping[int, tuple[int, str]]) -> Draft:
         tables.USER_INFORMATION_AC,
         _part(tables.MAXIMUM_LENGTH, maximum_length_received=MAX_PDU_LENGTH),
         _part(tables.IMPLEMENTATION_CLASS_UID),
+        *(_window(asked.value) for asked in request["Maximum-number-operations-invoked"][:1]),
         _part(tables.IMPLEMENTATION_VERSION_NAME),
     )
     echoes = {f"reserved_echo_of_{snake_case(name)}": request[name][0].value for name in _TITLES}
     context = _part(tables.APPLICATION_CONTEXT)
     layout = tables.A_ASSOCIATE_AC
     return Draft(layout.name, _part(layout, context, *contexts, user, **echoes))
+
+
+def _window(asked: int) -> Part:
+    """How many requests may be open, of as many as were asked for; 0 asks for any number."""
+    granted = min(asked or MAX_OPERATIONS, MAX_OPERATIONS)
+    layout = tables.ASYNCHRONOUS_OPERATIONS_WINDOW
+    return _part(layout, maximum_number_operations_invoked=granted)
 
 
 def _part(layout: Layout, *parts: Part, **values: Any) -> Part:

@@ -195,6 +195,34 @@ def test_what_belongs_to_nothing_is_aborted(wrong: Draft, scp: EchoSCP) -> None:
 # --- what it keeps ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("asked", "granted"), [(1, 1), (5, 5), (1000, 64), (0, 64)])
+def test_a_window_of_operations_is_granted_to_who_asks(
+    asked: int, granted: int, scp: EchoSCP
+) -> None:
+    request = build("A-ASSOCIATE-RQ")
+    request.add("Asynchronous Operations Window", maximum_number_operations_invoked=asked)
+    accept = answer(scp, request)
+    assert accept["Maximum-number-operations-invoked"].value == granted
+    assert accept["Maximum-number-operations-performed"].value == 1
+
+
+def test_no_window_is_granted_to_who_does_not_ask(scp: EchoSCP) -> None:
+    accept = answer(scp, build("A-ASSOCIATE-RQ"))
+    assert "Asynchronous Operations Window" not in [one.name for one in accept.walk()]
+
+
+def test_requests_within_a_window_are_answered_in_order(scp: EchoSCP) -> None:
+    request = build("A-ASSOCIATE-RQ")
+    request.add("Asynchronous Operations Window", maximum_number_operations_invoked=8)
+    with SCU(*scp.address) as scu:
+        scu.send(request)
+        scu.receive()
+        for number in range(1, 9):
+            scu.send(build("C-ECHO-RQ", message_id=number))
+        told = [scu.receive()["Message ID Being Responded To"].value for _ in range(8)]
+    assert told == list(range(1, 9))
+
+
 def test_the_log_tells_what_was_seen(scp: EchoSCP) -> None:
     result = echo(*scp.address)
     while len(scp.log) < 8:
