@@ -3,18 +3,29 @@
     import dicomlab as dl
 
 The face is ``dicomlab.api``; it is loaded when something of it is first asked for, so that
-importing one room of the package costs no more than that room. The widgets, which take all of
-Jupyter to load, wait longer: until one of them is asked for.
+importing one room of the package costs no more than that room. What takes all of Jupyter, pydicom
+or pynetdicom to load waits longer: until it is asked for by its own name.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# and the modules that they are in
-_WIDGETS = {"Builder": "builder", "Console": "console", "HexView": "explorer"}
+_LATER = {  # and the modules that they are in
+    "Archive": "net.services",
+    "Builder": "widgets.builder",
+    "Console": "widgets.console",
+    "HexView": "widgets.explorer",
+    "made_up_images": "net.made_up",
+    "p_data": "net.messages",
+    "send_at_once": "net.services",
+}
 
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.net.made_up import made_up_images as made_up_images
+    from dicomlab.net.messages import p_data as p_data
+    from dicomlab.net.services import Archive as Archive
+    from dicomlab.net.services import send_at_once as send_at_once
     from dicomlab.widgets.builder import Builder as Builder
     from dicomlab.widgets.console import Console as Console
     from dicomlab.widgets.explorer import HexView as HexView
@@ -28,8 +39,8 @@ else:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("dicomlab")
-    if name in _WIDGETS:
-        return getattr(import_module(f"dicomlab.widgets.{_WIDGETS[name]}"), name)
+    if name in _LATER:
+        return getattr(import_module(f"dicomlab.{_LATER[name]}"), name)
     if name == "__all__":
         return _face()
     if name.startswith("__"):
@@ -44,4 +55,4 @@ def __dir__() -> list[str]:
 
 
 def _face() -> list[str]:
-    return sorted([*import_module("dicomlab.api").__all__, *_WIDGETS])
+    return sorted([*import_module("dicomlab.api").__all__, *_LATER])

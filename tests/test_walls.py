@@ -42,6 +42,7 @@ ONLY_DOOR = {
     "pandas": {"views.frames"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
+    "pynetdicom": {"net.services", "demo"},
 }
 # The package itself, and the command: what it takes to load a room, only its own commands pay.
 MAY_DEFER = {"dicomlab", "cli"}

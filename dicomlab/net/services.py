@@ -1,0 +1,406 @@
+"""An archive for the course: the SCPs beyond the echo, on pynetdicom, over made-up patients."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from queue import Full, Queue
+from socketserver import BaseServer
+from types import TracebackType
+from typing import Any, Self
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom.events import Event
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    ModalityPerformedProcedureStep,
+    ModalityWorklistInformationFind,
+    MRImageStorage,
+    SecondaryCaptureImageStorage,
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)
+from pynetdicom.transport import ThreadedAssociationServer
+
+from dicomlab.model import DicomlabError
+from dicomlab.net.made_up import made_up_archive, made_up_worklist
+from dicomlab.net.scp import TRANSFER_SYNTAXES
+from dicomlab.net.server import cannot_listen
+from dicomlab.net.store import Store, answer, matches
+from dicomlab.protocol.build import build
+
+STORED = (CTImageStorage, MRImageStorage, SecondaryCaptureImageStorage)
+SERVED = (
+    Verification,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelMove,
+    StudyRootQueryRetrieveInformationModelGet,
+    ModalityWorklistInformationFind,
+    ModalityPerformedProcedureStep,
+    StorageCommitmentPushModel,
+)
+# statuses, as PS3.4 gives them to each service
+_SUCCESS, _PENDING, _CANCEL = 0x0000, 0xFF00, 0xFE00
+_PROCESSING_FAILURE, _DUPLICATE, _NO_SUCH_INSTANCE = 0x0110, 0x0111, 0x0112
+_MISSING_VALUE, _NO_SUCH_ACTION, _RESOURCE_LIMITATION = 0x0121, 0x0123, 0x0213
+_OUT_OF_RESOURCES, _DOES_NOT_MATCH = 0xA700, 0xA900
+_NO_LONGER_UPDATED = 0xA710  # an Error ID, not a status (PS3.4 Table F.7.2-2)
+_FINAL = ("COMPLETED", "DISCONTINUED")  # Performed Procedure Step Status
+_COMMITTED, _WITH_FAILURES = 1, 2  # Event Type ID (PS3.4 Table J.3-2)
+_REQUEST_COMMITMENT = 1  # Action Type ID (PS3.4 Table J.3-1)
+
+_MOST = 1000  # steps, promises or reports that are kept
+_GLANCE = 0.005  # seconds between looks whether a C-CANCEL has come: pynetdicom has no event for it
+_HANDSHAKE = 10.0  # seconds that the handshake of TCP or TLS may take
+_LAST_WORDS = 0.5  # seconds, at stop, in which a peer may close after the A-ABORT
+_POLL = 0.05  # seconds until the server sees that it is to stop
+
+_Status = int | Dataset
+_Answers = Iterator[tuple[_Status, Dataset | None]]
+
+
+class Archive:
+    """A small archive, as a context manager or with ``start()`` and ``stop()``; on loopback only.
+
+    It serves Verification, Storage of CT, MR and Secondary Capture images, Study Root
+    Query/Retrieve by C-FIND, C-MOVE and C-GET, the Modality Worklist, Modality Performed Procedure
+    Step, and Storage Commitment; with the Implicit and the Explicit VR Little Endian transfer
+    syntax, under any AE title.
+
+    It holds ``images`` and plans ``worklist``; without these, made-up ones. ``known`` are the AE
+    titles that it can call, with host and port: a C-MOVE goes to no other, and a commitment is
+    reported to no other. ``delay`` seconds pass between two answers to a C-FIND, or two
+    sub-operations of a C-MOVE or C-GET, unless a C-CANCEL comes. With ``tls``, the context of a
+    server, it speaks nothing but TLS. ``max_pdu_length`` is what it takes in a P-DATA-TF.
+
+    ``store`` holds its images, ``steps`` the performed procedure steps that it was told of, by
+    their UID; ``reports`` is a queue of the storage commitments that were reported to it.
+    """
+
+    def __init__(
+        self,
+        ae_title: str = "ARCHIVE",
+        *,
+        images: Iterable[Dataset] | None = None,
+        worklist: Iterable[Dataset] | None = None,
+        known: Mapping[str, tuple[str, int]] | None = None,
+        delay: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+        max_pdu_length: int = 16384,
+        port: int = 0,
+    ) -> None:
+        build("A-ASSOCIATE-RQ", called_ae_title=ae_title)  # BuildError for what is no AE title
+        self.ae_title = ae_title
+        self.store = Store(made_up_archive() if images is None else images)
+        self.worklist = list(made_up_worklist() if worklist is None else worklist)
+        self.known = dict(known or {})
+        self.delay = delay
+        self.tls = tls
+        self.steps: dict[str, Dataset] = {}
+        self.reports: Queue[Dataset] = Queue(_MOST)
+        self._promised: dict[threading.Thread, list[Dataset]] = {}  # by association
+        self._wanted = ("127.0.0.1", port)
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._ae = _application_entity(ae_title, max_pdu_length)
+
+    # --- Storage (PS3.4 annex B) ----------------------------------------------------------
+
+    def _store(self, event: Event) -> int:
+        image, request = event.dataset, event.request
+        if image.get("SOPInstanceUID") != request.AffectedSOPInstanceUID:
+            return _DOES_NOT_MATCH
+        image.file_meta = event.file_meta
+        room = self.store.add(image, len(request.DataSet.getvalue()))
+        return _SUCCESS if room else _OUT_OF_RESOURCES
+
+    # --- Query/Retrieve (annex C), Modality Worklist (annex K) ----------------------------
+
+    def _find(self, event: Event) -> _Answers:
+        identifier = event.identifier
+        try:
+            if event.request.AffectedSOPClassUID == ModalityWorklistInformationFind:
+                found = [
+                    answer(one, identifier) for one in self.worklist if matches(one, identifier)
+                ]
+            else:
+                found = list(self.store.find(identifier))
+                for one in found:
+                    one.RetrieveAETitle = self.ae_title
+        except DicomlabError as problem:
+            yield _failure(_DOES_NOT_MATCH, problem), None
+            return
+        yield from self._one_by_one(event, found)
+
+    def _move(self, event: Event) -> Iterator[Any]:
+        """First where to, then how many, then one by one: pynetdicom counts the sub-operations."""
+        host, port = self.known.get(event.move_destination.strip(), (None, None))
+        yield host, port, {"evt_handlers": [(evt.EVT_CONN_OPEN, send_at_once)]}
+        yield from self._get(event)
+
+    def _get(self, event: Event) -> Iterator[Any]:
+        try:
+            images = self.store.select(event.identifier)
+        except DicomlabError as problem:
+            yield 1  # or pynetdicom would report a success
+            yield _failure(_DOES_NOT_MATCH, problem), None
+            return
+        yield len(images)
+        yield from self._one_by_one(event, images)
+
+    def _one_by_one(self, event: Event, found: Iterable[Dataset]) -> _Answers:
+        """Each with the status Pending, until a C-CANCEL comes (PS3.4 C.4.1.3)."""
+        for number, one in enumerate(found):
+            if self._is_cancelled(event, self.delay if number else 0):
+                yield _CANCEL, None
+                return
+            yield _PENDING, one
+
+    def _is_cancelled(self, event: Event, seconds: float) -> bool:
+        """Whether a C-CANCEL has come, or comes within so many seconds."""
+        until = time.monotonic() + seconds
+        while not event.is_cancelled:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if self._stopping.wait(min(left, _GLANCE)):
+                return True
+        return True
+
+    # --- Modality Performed Procedure Step (annex F) --------------------------------------
+
+    def _create_step(self, event: Event) -> tuple[int, Dataset | None]:
+        uid, step = event.request.AffectedSOPInstanceUID, event.attribute_list
+        if uid in self.steps:
+            return _DUPLICATE, None
+        if uid is None or step.get("PerformedProcedureStepStatus") != "IN PROGRESS":
+            return _MISSING_VALUE, None
+        if len(self.steps) >= _MOST:
+            return _RESOURCE_LIMITATION, None
+        self.steps[str(uid)] = step
+        return _SUCCESS, step
+
+    def _set_step(self, event: Event) -> tuple[_Status, Dataset | None]:
+        step = self.steps.get(str(event.request.RequestedSOPInstanceUID))
+        if step is None:
+            return _NO_SUCH_INSTANCE, None
+        if step.PerformedProcedureStepStatus in _FINAL:
+            refused = _failure(_PROCESSING_FAILURE, "the step may no longer be updated")
+            refused.ErrorID = _NO_LONGER_UPDATED
+            return refused, None
+        step.update(event.modification_list)
+        return _SUCCESS, step
+
+    # --- Storage Commitment (annex J) -----------------------------------------------------
+
+    def _promise(self, event: Event) -> tuple[_Status, None]:
+        """N-ACTION: the report follows when the association of the request is over."""
+        if event.action_type != _REQUEST_COMMITMENT:
+            return _NO_SUCH_ACTION, None
+        title = event.assoc.requestor.ae_title.strip()
+        if title not in self.known:
+            return _failure(_PROCESSING_FAILURE, f"{title} is not known: where to report to?"), None
+        promised = self._promised.setdefault(event.assoc, [])
+        if len(promised) >= _MOST:
+            return _RESOURCE_LIMITATION, None
+        promised.append(event.action_information)
+        return _SUCCESS, None
+
+    def _keep_promises(self, event: Event) -> None:
+        """N-EVENT-REPORT, on an association of our own to who asked."""
+        promised = self._promised.pop(event.assoc, [])
+        if not promised:
+            return
+        title = event.assoc.requestor.ae_title.strip()
+        role = build_role(StorageCommitmentPushModel, scp_role=True)  # we ask, and are the SCP
+        association = self._ae.associate(
+            *self.known[title],
+            [build_context(StorageCommitmentPushModel)],
+            title,
+            ext_neg=[role],
+            evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)],
+        )
+        if association.is_established:
+            for request in promised:
+                report = self._report(request)
+                failed = "FailedSOPSequence" in report
+                association.send_n_event_report(
+                    report,
+                    _WITH_FAILURES if failed else _COMMITTED,
+                    StorageCommitmentPushModel,
+                    StorageCommitmentPushModelInstance,
+                )
+            association.release()
+
+    def _report(self, request: Dataset) -> Dataset:
+        """What of a request is held, and what is not (PS3.4 Table J.3-2)."""
+        held = {image.SOPInstanceUID for image in self.store.images}
+        asked = request.get("ReferencedSOPSequence", [])
+        report = Dataset()
+        report.TransactionUID = request.get("TransactionUID")
+        report.ReferencedSOPSequence = [
+            one for one in asked if one.get("ReferencedSOPInstanceUID") in held
+        ]
+        failed = [one for one in asked if one.get("ReferencedSOPInstanceUID") not in held]
+        for one in failed:
+            one.FailureReason = _NO_SUCH_INSTANCE
+        if failed:
+            report.FailedSOPSequence = failed
+        return report
+
+    def _hear_report(self, event: Event) -> tuple[int, None]:
+        try:
+            self.reports.put_nowait(event.event_information)
+        except Full:
+            return _RESOURCE_LIMITATION, None
+        return _SUCCESS, None
+
+    # --- what a user sees -----------------------------------------------------------------
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to connect to."""
+        if self._server is None:
+            raise DicomlabError("the Archive does not listen yet.", "Use it in a with, or start().")
+        host, port = self._server.server_address[:2]
+        return str(host), int(port)
+
+    @property
+    def port(self) -> int:
+        """The TCP port to connect to."""
+        return self.address[1]
+
+    def start(self) -> Self:
+        """Listen. Raises DicomlabError where the port is not to be had."""
+        if self._server is None:
+            handlers = [
+                (evt.EVT_C_STORE, self._store),
+                (evt.EVT_C_FIND, self._find),
+                (evt.EVT_C_MOVE, self._move),
+                (evt.EVT_C_GET, self._get),
+                (evt.EVT_N_CREATE, self._create_step),
+                (evt.EVT_N_SET, self._set_step),
+                (evt.EVT_N_ACTION, self._promise),
+                (evt.EVT_RELEASED, self._keep_promises),
+                (evt.EVT_ABORTED, self._keep_promises),
+                (evt.EVT_N_EVENT_REPORT, self._hear_report),
+            ]
+            try:
+                self._server = self._ae.make_server(
+                    self._wanted, evt_handlers=handlers, server_class=_Server
+                )
+            except OSError as problem:
+                raise cannot_listen(*self._wanted, problem) from None
+            self._server.tls = self.tls
+            self._stopping.clear()
+            self._thread = threading.Thread(
+                target=self._server.serve_forever,
+                args=(_POLL,),
+                name=f"Archive:{self.port}",
+                daemon=True,
+            )
+            self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Abort what is open and close, at once."""
+        if self._server is not None and self._thread is not None:
+            associations = self._server.close()
+            self._stopping.set()  # those who wait for a C-CANCEL see that their peer is gone
+            for one in associations:
+                one.join(_LAST_WORDS)
+            self._thread.join()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadedAssociationServer):  # type: ignore[misc] # pynetdicom brings no types
+    """pynetdicom's server; TLS handshakes do not hold up other callers, and it can be closed."""
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: socket.socket, client_address: Any) -> None:
+        """In a thread of its own, begin an association on a connection."""
+        try:
+            request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is not None:
+                request.settimeout(_HANDSHAKE)
+                request = self.tls.wrap_socket(request, server_side=True)
+                request.settimeout(None)
+        except OSError:  # no TLS, no certificate that we trust, or gone again
+            self.shutdown_request(request)
+            return
+        super().finish_request(request, client_address)
+
+    def close(self) -> list[Any]:
+        """Take no more connections, and end those that are open; gives their threads."""
+        BaseServer.shutdown(self)
+        self.server_close()
+        associations = self.active_associations
+        for one in associations:
+            one.acse_timeout = _LAST_WORDS  # the ARTIM timer
+            if one.is_established:
+                _abort(one)
+            elif (connection := one.dul.socket.socket) is not None:  # it waits for a request
+                one.dul.to_user_queue.put(None)
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        return list(associations)
+
+
+def _abort(association: Any) -> None:
+    """Abort, and end its threads once the A-ABORT has left: pynetdicom could close before."""
+    association.abort(block=False)
+    until = time.monotonic() + _LAST_WORDS
+    machine = association.dul.state_machine
+    while machine.current_state not in ("Sta13", "Sta1") and time.monotonic() < until:
+        time.sleep(_GLANCE)
+    association.kill()
+
+
+def send_at_once(event: Event) -> None:
+    """A handler of pynetdicom's EVT_CONN_OPEN: the connection gets TCP_NODELAY.
+
+    Without it the second of two small PDUs waits until the first is acknowledged, which takes the
+    peer 40 ms (Nagle's algorithm, RFC 9293 3.7.4, and delayed acknowledgements, 3.8.6.3).
+    """
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _application_entity(ae_title: str, max_pdu_length: int) -> AE:
+    """What is accepted, and what is proposed to a move destination."""
+    ae = AE(ae_title)
+    ae.maximum_pdu_size = max_pdu_length
+    ae.connection_timeout = _HANDSHAKE
+    for uid in SERVED:
+        ae.add_supported_context(uid, TRANSFER_SYNTAXES)
+    for uid in STORED:  # both roles: by C-GET the requestor is the SCP
+        ae.add_supported_context(uid, TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
+        ae.add_requested_context(uid, TRANSFER_SYNTAXES)
+    return ae
+
+
+def _failure(status: int, why: object) -> Dataset:
+    """A status with its Error Comment, which has room for 64 characters."""
+    failure = Dataset()
+    failure.Status = status
+    failure.ErrorComment = str(why)[:64]
+    return failure
