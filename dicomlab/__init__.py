@@ -14,16 +14,22 @@ _LATER = {  # and the modules that they are in
     "Archive": "net.services",
     "Builder": "widgets.builder",
     "Console": "widgets.console",
+    "DICOMweb": "net.dicomweb",
     "HexView": "widgets.explorer",
     "made_up_images": "net.made_up",
+    "multipart_related": "net.multipart",
     "p_data": "net.messages",
+    "parts_of": "net.multipart",
     "send_at_once": "net.services",
 }
 
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.net.dicomweb import DICOMweb as DICOMweb
     from dicomlab.net.made_up import made_up_images as made_up_images
     from dicomlab.net.messages import p_data as p_data
+    from dicomlab.net.multipart import multipart_related as multipart_related
+    from dicomlab.net.multipart import parts_of as parts_of
     from dicomlab.net.services import Archive as Archive
     from dicomlab.net.services import send_at_once as send_at_once
     from dicomlab.widgets.builder import Builder as Builder
