@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 _LATER = {  # and the modules that they are in
     "Archive": "net.services",
     "Builder": "widgets.builder",
+    "Certificates": "net.certificates",
     "Console": "widgets.console",
     "DICOMweb": "net.dicomweb",
     "HexView": "widgets.explorer",
@@ -25,6 +26,7 @@ _LATER = {  # and the modules that they are in
 
 if TYPE_CHECKING:
     from dicomlab.api import *  # noqa: F403 - the face is what api.__all__ says
+    from dicomlab.net.certificates import Certificates as Certificates
     from dicomlab.net.dicomweb import DICOMweb as DICOMweb
     from dicomlab.net.made_up import made_up_images as made_up_images
     from dicomlab.net.messages import p_data as p_data
