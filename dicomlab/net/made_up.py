@@ -90,9 +90,17 @@ def _series(
         image.SeriesNumber, image.InstanceNumber = series, number
         image.SeriesDescription = f"{title} {series}"
         image.update(_pixels(image.SOPInstanceUID, number / length, size))
-        image.file_meta = FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        image.file_meta, image.preamble = _file_meta(image), bytes(128)
         yield image
+
+
+def _file_meta(image: Dataset) -> FileMetaDataset:
+    """With which an image can be saved as a file (PS3.10 7.1)."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = image.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return meta
 
 
 def _patient(seed: int, patient: int) -> Dataset:

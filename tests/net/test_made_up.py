@@ -6,7 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicomlab.model import BuildError
@@ -41,10 +41,10 @@ def test_the_size_is_that_of_the_picture(size: int) -> None:
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "OT"])
-def test_an_image_is_a_dicom_file(modality: str) -> None:
+def test_an_image_can_be_saved_as_a_dicom_file(modality: str) -> None:
     (image,) = made_up_images(modality=modality)
     file = BytesIO()
-    dcmwrite(file, image, enforce_file_format=True)
+    image.save_as(file)
     file.seek(0)
     assert dcmread(file) == image
 
