@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -63,7 +64,7 @@ class HexView(Widget):
 def _pdu(shown: Bytes) -> Pdu:
     """What is shown as one Pdu; several in one, each as a field."""
     if isinstance(shown, Pdu):
-        return shown
+        return replace(shown, tree=shown.root)  # in a capture it is made anew for each look
     if isinstance(shown, Draft):
         return shown.pdu
     pdus = decode(bytes(shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,15 @@ def test_fields_of_two_pdus_are_matched_and_compared() -> None:
     assert ("Called-AE-title", "Called-AE-title") in differing
     assert ("Implementation Version Name", None) in differing
     assert ("Calling-AE-title", "Calling-AE-title") not in differing
+
+
+def test_two_pdus_of_a_capture_are_matched_too() -> None:
+    capture = dl.dissect(Path(__file__).parents[2] / "captures" / "modality-cannot-store.pcapng")
+    one, other = (capture.associations[number].pdus[0] for number in (1, 2))
+    view = one.explore(other=other)
+    matched = [(a, b) for a, b, _ in view.pairs if None not in (a, b)]
+    assert len(matched) > 20
+    assert all(names(view)[a] == names(view, 1)[b] for a, b in matched)
 
 
 def test_bytes_of_a_secret_never_reach_the_browser() -> None:
