@@ -14,7 +14,9 @@ from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import in_order
+from dicomlab.dissect.segments import segments_of
 from dicomlab.exercises import CheckResult, broken_site, check
+from dicomlab.machine import doctor
 from dicomlab.model import (
     Association,
     BuildError,
@@ -72,12 +74,14 @@ __all__ = [
     "decode",
     "dissect",
     "dissect_many",
+    "doctor",
     "echo",
     "export",
     "record",
     "replay",
     "save",
     "second_opinion",
+    "segments_of",
 ]
 
 

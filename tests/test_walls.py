@@ -20,7 +20,7 @@ FLOORS = [
     {"net", "dissect", "diagnosis", "views"},
     {"captures"},
     {"recording", "processes"},
-    {"widgets", "exercises", "doctor"},
+    {"widgets", "exercises", "machine"},
     {"api"},
     {"dicomlab"},  # the package's own __init__
     {"slides"},

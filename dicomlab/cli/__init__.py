@@ -229,7 +229,7 @@ def compare(a: str, b: str, everything: bool, as_json: bool, draw: Path | None) 
 
 def doctor(as_json: bool) -> int | None:
     """Say what works on this machine, what does not, and what helps."""
-    from dicomlab.doctor import doctor as examined
+    from dicomlab.machine import doctor as examined
 
     report = examined()
     if as_json:

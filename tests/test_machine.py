@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dicomlab import doctor as room
-from dicomlab.doctor import doctor
+import dicomlab as dl
+from dicomlab import machine as room
+from dicomlab.machine import doctor
 
 
 def test_the_ground_is_there_where_tests_run() -> None:
@@ -24,6 +25,10 @@ def test_the_ground_is_there_where_tests_run() -> None:
 def test_whatever_is_not_ok_has_a_remedy() -> None:
     assert all(check.remedy for check in doctor().checks if check.state != "ok")
     assert not any(check.remedy for check in doctor().checks if check.state == "ok")
+
+
+def test_it_is_asked_for_by_its_name() -> None:
+    assert dl.doctor().ok
 
 
 def test_report_is_data() -> None:
@@ -76,7 +81,8 @@ def test_text_and_html_say_the_same() -> None:
     page.feed(shown["text/html"])
     for check in report.checks:
         assert check.name in shown["text/plain"]
-        assert check.found in page.words
+        for one in (check.found, check.serves, check.remedy):
+            assert one in page.words
 
 
 @pytest.mark.skipif(not shutil.which("tshark"), reason="no tshark: its version was not read")

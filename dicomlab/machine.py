@@ -74,20 +74,31 @@ class Report:
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        head = "".join(
-            f"<th scope=col>{name}</th>" for name in ("state", "what", "found", "remedy")
-        )
-        rows = "".join(
-            f"<tr><td>{check.state}</td>"
-            f"<th scope=row>{html.escape(check.name)}</th>"
-            f"<td>{html.escape(check.found)}</td><td>{html.escape(check.remedy)}</td></tr>"
-            for check in self.checks
-        )
+        head = "".join(f"<th scope=col {_LEFT}>{name}</th>" for name in _HEAD)
+        rows = "".join(map(_row, self.checks))
         table = (
             "<table><caption>What works on this machine</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
         return {"text/plain": str(self), "text/html": table}
+
+
+_HEAD = ("state", "what", "found", "serves", "remedy")
+_LEFT = 'style="text-align: left"'  # where a notebook would have it at the right
+_MARKS: dict[State, tuple[str, str]] = {
+    "ok": ("✓", "var(--jp-success-color1, #009e73)"),
+    "limited": ("◐", "var(--jp-warn-color1, #e69f00)"),
+    "absent": ("✗", "var(--jp-error-color1, #d55e00)"),
+}
+
+
+def _row(check: Check) -> str:
+    mark, colour = _MARKS[check.state]
+    cells = map(html.escape, (check.name, check.found, check.serves, check.remedy))
+    return (
+        f'<tr><td style="text-align: left; border-left: 4px solid {colour}; white-space: nowrap">'
+        f"{mark} {check.state}</td>{''.join(f'<td {_LEFT}>{one}</td>' for one in cells)}</tr>"
+    )
 
 
 def doctor() -> Report:
@@ -105,6 +116,7 @@ def doctor() -> Report:
             _package("pynetdicom", "the real peer at the other end"),
             _package("matplotlib", "the figures"),
             _package("jupyterlab", "the notebooks"),
+            _package("anywidget", "what can be touched in the notebooks"),
             _package("ipywidgets", "controls in the notebooks"),
             replace(
                 _package("jupyterlab_widgets", "controls in the notebooks, in the browser"),
