@@ -110,8 +110,13 @@ def check(exercise: str, answer: Any, *made_of: Any) -> CheckResult:
         right = task.right(*map(_recorded, made_of))
         given = task.reads(_recorded(answer))
     except _UNREAD:
-        return _not_yet(task, "What is asked for is not to be found in it.")
+        blank = any(map(_is_empty, (answer, *made_of)))
+        return _not_yet(task, _NOTHING if blank else "What is asked for is not to be found in it.")
     return _compared(task, given, right)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, Sized) and not len(value)
 
 
 def _recorded(value: Any) -> Any:
@@ -124,7 +129,7 @@ def _compared(task: Exercise, given: Any, right: Any) -> CheckResult:
     taken = is_taken(kind, given)
     if taken and kind.plain(given) == kind.plain(right):
         return CheckResult(task, "", "", ())
-    if isinstance(given, Sized) and not len(given):
+    if _is_empty(given):
         return _not_yet(task, _NOTHING)
     if not taken:
         return _not_yet(task, f"Asked for is {kind.asked}; this is {called(given)}.")
