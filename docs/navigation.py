@@ -1,18 +1,22 @@
 """Ends every notebook with the ways on: ``.venv/bin/python -m docs.navigation``.
 
-The order is that of the file names, the words are the titles. A link that launches a notebook on
-Binder is there as soon as pyproject.toml says where the repository is ([project.urls] Repository).
+The order is that of the file names, the words are the titles. The map of the course, in the first
+notebook, links all that there are. A link that launches a notebook on Binder is there as soon as
+pyproject.toml says where the repository is ([project.urls] Repository).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TAG = "navigation"
+MAP = "map"  # the id of the cell
+_LINE = re.compile(r"^\| \[?((\d\d) · [^]|]+?)(?:\]\(\S+\)| \(coming\))? \|", re.MULTILINE)
 
 
 def notebooks() -> list[Path]:
@@ -42,6 +46,12 @@ def launch(path: Path, where: str) -> str:
     return f"https://mybinder.org/v2/gh/{where}/HEAD?urlpath=lab/tree/notebooks/{path.name}"
 
 
+def mapped(text: str, links: list[str]) -> str:
+    """The map with a link to each notebook that there is; the others are coming."""
+    there = {link[1:3]: link for link in links}
+    return _LINE.sub(lambda line: f"| {there.get(line[2], f'{line[1]} (coming)')} |", text)
+
+
 def written(paths: list[Path], where: str | None) -> dict[Path, str]:
     """The text of each file, with its last cell made anew."""
     read = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
@@ -58,6 +68,9 @@ def written(paths: list[Path], where: str | None) -> dict[Path, str]:
             "metadata": {"tags": [TAG]},
             "source": [" | ".join(ways)],
         }
+        for one in notebook["cells"]:
+            if one["id"] == MAP:
+                one["source"] = mapped("".join(one["source"]), links).splitlines(keepends=True)
         notebook["cells"] = [one for one in notebook["cells"] if not is_navigation(one)] + [cell]
         texts[path] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     return texts

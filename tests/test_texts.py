@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from docs.navigation import is_navigation, launch, notebooks, repository, title, written
+from docs.navigation import (
+    MAP,
+    is_navigation,
+    launch,
+    mapped,
+    notebooks,
+    repository,
+    title,
+    written,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -53,6 +62,23 @@ def test_notebook_begins_with_its_number_and_title(path: Path) -> None:
 def test_notebook_ends_with_the_ways_on(path: Path) -> None:
     made = written(notebooks(), repository())[path]
     assert path.read_text(encoding="utf-8") == made, "run: python -m docs.navigation"
+
+
+def test_the_map_has_a_link_to_every_notebook() -> None:
+    first, *others = notebooks()
+    [cell] = [one for one in read(first)["cells"] if one["id"] == MAP]
+    assert {title(read(path)): path.name for path in others} == dict(
+        re.findall(r"^\| \[(.+)\]\((.+)\) \|", "".join(cell["source"]), re.MULTILINE)
+    )
+
+
+def test_on_the_map_a_notebook_is_coming_until_it_is_there() -> None:
+    coming = "| 02 · Titles (coming) | names |\n"
+    there = "| [02 · Titles](02-titles.ipynb) | names |\n"
+    assert mapped("| 02 · Titles | names |\n", []) == coming
+    assert mapped(coming, ["[02 · Titles](02-titles.ipynb)"]) == there
+    assert mapped(there, ["[02 · Titles](02-titles.ipynb)"]) == there
+    assert mapped(there, []) == coming
 
 
 def test_a_launch_link_is_there_once_it_is_known_where_the_repository_is(tmp_path: Path) -> None:

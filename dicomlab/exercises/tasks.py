@@ -1,6 +1,14 @@
 """All exercises, those of each notebook from a module of its own."""
 
-from dicomlab.exercises import first_echo
+from dicomlab.exercises import capture_it, first_echo, start_here
 from dicomlab.exercises.exercise import Exercise
 
-EXERCISES: dict[str, Exercise] = {one.id: one for one in (*first_echo.EXERCISES,)}
+EXERCISES: dict[str, Exercise] = {
+    one.id: one
+    for notebook in (
+        start_here,
+        first_echo,
+        capture_it,
+    )
+    for one in notebook.EXERCISES
+}
