@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicomlab.captures import dissect, found_in, from_log
+from dicomlab.captures import dissect, explained, found_in
 from dicomlab.diagnosis.compare import compare
-from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import in_order
 from dicomlab.dissect.segments import segments_of
-from dicomlab.exercises import CheckResult, broken_site, check
+from dicomlab.exercises import CheckResult, Site, broken_site, check
 from dicomlab.machine import doctor
 from dicomlab.model import (
     Association,
@@ -23,7 +21,6 @@ from dicomlab.model import (
     Capture,
     CaptureError,
     Comparison,
-    Connection,
     DicomlabError,
     Difference,
     Finding,
@@ -67,6 +64,7 @@ __all__ = [
     "Recording",
     "Replay",
     "SecondOpinion",
+    "Site",
     "broken_site",
     "build",
     "check",
@@ -107,13 +105,7 @@ def echo(
         calling_ae_title=calling_ae_title,
         timeout=timeout,
     )
-    if not result.log:  # there was not even a connection
-        verdict = of_attempt(result.findings[0], calling_ae_title, called_ae_title, host, port)
-        return replace(result, verdict=verdict)
-    capture = from_log(result.log)
-    found: list[Association | Connection] = [*capture.associations, *capture.connections]
-    whole = found[0]
-    return replace(result, capture=capture, findings=whole.findings, verdict=whole.verdict)
+    return explained(result)
 
 
 def dissect_many(

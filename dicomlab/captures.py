@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicomlab.diagnosis.diagnose import diagnosed
+from dicomlab.diagnosis.verdict import of_attempt
 from dicomlab.dissect import associations, many
 from dicomlab.dissect.associations import Progress
 from dicomlab.dissect.many import Batch, Found
-from dicomlab.model import Capture, CaptureError, Endpoint, Side
+from dicomlab.model import Association, Capture, CaptureError, Connection, Endpoint, Side
 
 if TYPE_CHECKING:
+    from dicomlab.net.echo import EchoResult
     from dicomlab.net.log import LogEntry
 
 
@@ -54,6 +57,18 @@ def from_log(log: Sequence[LogEntry]) -> Capture:
     first = log[0]
     entries = [(entry.time, entry.sender, None if entry.reset else entry.data) for entry in log[1:]]
     return from_exchange(entries, first.requestor, first.acceptor, first.time)
+
+
+def explained(result: EchoResult) -> EchoResult:
+    """What came of a C-ECHO with its capture, all findings and the verdict."""
+    if not result.log:  # there was not even a connection
+        caller, called = result.calling_ae_title, result.called_ae_title
+        verdict = of_attempt(result.findings[0], caller, called, result.host, result.port)
+        return replace(result, verdict=verdict)
+    capture = from_log(result.log)
+    found: list[Association | Connection] = [*capture.associations, *capture.connections]
+    whole = found[0]
+    return replace(result, capture=capture, findings=whole.findings, verdict=whole.verdict)
 
 
 def found_in(batch: Batch, watch: many.Watch | None = None) -> list[Found]:

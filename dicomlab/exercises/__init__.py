@@ -1,8 +1,9 @@
-"""Exercises, checked on bytes, and broken sites."""
+"""Exercises, checked on bytes, and sites: one to be kept in order, and broken ones."""
 
 from dicomlab.exercises.checks import CheckResult, check
 from dicomlab.exercises.exercise import Exercise
+from dicomlab.exercises.registration import Site
 from dicomlab.exercises.sites import broken_site
 from dicomlab.exercises.tasks import EXERCISES
 
-__all__ = ["EXERCISES", "CheckResult", "Exercise", "broken_site", "check"]
+__all__ = ["EXERCISES", "CheckResult", "Exercise", "Site", "broken_site", "check"]

@@ -34,6 +34,7 @@ from dicomlab.model import (
 )
 from dicomlab.views import viewmodel
 from dicomlab.views.negotiation import SIGNS, Mark, Proposal, folded
+from dicomlab.views.pen import MARKS
 from dicomlab.views.theme import (
     MATPLOTLIB,
     ROLES,
@@ -49,10 +50,12 @@ from dicomlab.views.theme import (
 from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
+    Call,
     Ladder,
     Line,
     Listing,
     Negotiation,
+    Reach,
     Segment,
     Step,
 )
@@ -141,6 +144,8 @@ def _slides(value: Any, what: What | None = None) -> list[_Slide]:
             return _comparison_slides(view)
         case Negotiation() as view:
             return _negotiation_slides(view)
+        case Reach() as view:
+            return [_Slide(view.title, REACH, _reach_painter(view))]
     raise TypeError("findings are not drawn: their PDU or association is")
 
 
@@ -1328,6 +1333,61 @@ def _paint_difference(sheet: _Sheet, one: Difference, y: float) -> None:
             ink = theme.muted if text is None else theme.ink
             sheet.text(x + 12, top + 24 + LINE * number, said, SAYS, colour=ink)
     sheet.text(WIDTH / 2, top + height / 2 + 8, "≠", 24, bold=True, ha="center", colour=colour)
+
+
+# --- who reaches whom ---------------------------------------------------------------------------
+
+REACH = "A row calls, a column answers."
+CALLERS = 200  # right edge of their names
+CALLS = TOP + 44  # where their rows begin
+APART = 8  # pixels between two of them
+
+
+def _reach_painter(view: Reach) -> Callable[[_Sheet], None]:
+    number = max(len(view.applications), 1)
+    left = MARGIN + CALLERS
+    width, height = (WIDTH - MARGIN - left) / number, min(140.0, (FOOT - CALLS) / number)
+
+    def paint(sheet: _Sheet) -> None:
+        for place, (name, _) in enumerate(view.applications):
+            said = sheet.fitted(name, width - 12, 18, bold=True)
+            sheet.text(left + (place + 0.5) * width, CALLS - 14, said, 18, bold=True, ha="center")
+        for row, (caller, end) in enumerate(view.applications):
+            y = CALLS + row * height
+            middle, room = y + height / 2, CALLERS - 16
+            sheet.text(MARGIN, middle - 4, sheet.fitted(caller, room, 18, bold=True), 18, bold=True)
+            said = sheet.fitted(end, room, 14)
+            sheet.text(MARGIN, middle + 18, said, 14, colour=sheet.theme.muted)
+            for place, (called, _) in enumerate(view.applications):
+                if called != caller:
+                    call = view.call(caller, called)
+                    _paint_call(sheet, call, left + place * width, y, width, height)
+
+    return paint
+
+
+def _paint_call(
+    sheet: _Sheet, call: Call | None, left: float, top: float, width: float, height: float
+) -> None:
+    """A call in its box: its sign and result, and why; a quiet box where there was none."""
+    theme, middle, room = sheet.theme, left + width / 2, width - APART - 16
+    edge = theme.line if call is None else theme.tone(call.tone)
+    fill = theme.panel if call is None else mix(edge, theme.paper, 0.14)
+    sheet.box(
+        left + APART / 2, top + APART / 2, width - APART, height - APART, fill,
+        edge=edge, line=1 if call is None else 2, round_=8,
+    )  # fmt: skip
+    y = top + height / 2 + 6
+    if call is None:
+        sheet.text(middle, y, "– no entry", 16, colour=theme.muted, ha="center")
+        return
+    lines = [one for one in _in_lines(call.why, room, 16) if one][:2]
+    y -= 10 * len(lines)
+    said = sheet.fitted(f"{MARKS[call.tone]} {call.result}", room, 20, bold=True)
+    sheet.text(middle, y, said, 20, bold=True, colour=edge, ha="center")
+    for place, line in enumerate(lines, 1):
+        said = sheet.fitted(line, room, 16)
+        sheet.text(middle, y + 4 + 20 * place, said, 16, ha="center")
 
 
 def _nothing(view: Listing) -> _Slide:

@@ -35,6 +35,7 @@ from dicomlab.views.theme import (
 from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
+    Call,
     Cell,
     Course,
     End,
@@ -45,6 +46,7 @@ from dicomlab.views.viewmodel import (
     Listing,
     Negotiation,
     Proposal,
+    Reach,
     Reasons,
     Step,
 )
@@ -646,6 +648,30 @@ def _difference(one: Difference) -> str:
     )
 
 
+# --- who reaches whom ---------------------------------------------------------------------------
+
+
+def _reach(view: Reach) -> Iterator[str]:
+    caption = _caption(view.title, "a row calls, a column answers")
+    yield f'<table class="dl dl-fields dl-list">{caption}'
+    yield _head("", *(f"<bdi>{escape(name)}</bdi>" for name, _ in view.applications))
+    yield "<tbody>"
+    for caller, end in view.applications:
+        called = (name for name, _ in view.applications)
+        cells = (_call(view.call(caller, one), itself=one == caller) for one in called)
+        yield f'<tr><th scope="row"{_LEFT}><b><bdi>{escape(caller)}</bdi></b><br>'
+        yield f'<span class="dl-quiet"><bdi>{escape(end)}</bdi></span></th>{"".join(cells)}</tr>'
+    yield "</tbody></table>"
+
+
+def _call(call: Call | None, *, itself: bool) -> str:
+    if call is None:
+        return f'<td class="dl-quiet"{_LEFT}>{"" if itself else "– no entry"}</td>'
+    said = escape(f"{_SYMBOLS[call.tone]} {call.result}")
+    why = f'<br><span class="dl-quiet">{escape(call.why)}</span>' if call.why else ""
+    return f'<td class="dl-tone-{call.tone}"{_LEFT}><b>{said}</b>{why}</td>'
+
+
 _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     ByteLayout: _layout,
     Ladder: _ladder,
@@ -655,4 +681,5 @@ _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     Comparison: _comparison,
     Course: _course,
     Negotiation: _negotiation,
+    Reach: _reach,
 }

@@ -7,7 +7,7 @@ control character of a peer's passes: the view model has spelled them out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -30,6 +30,7 @@ from dicomlab.views.viewmodel import (
     Listing,
     Negotiation,
     Proposal,
+    Reach,
     Reasons,
     Step,
 )
@@ -67,25 +68,9 @@ def show(
 def lines(value: Any, *, color: bool, width: int, height: int) -> Iterator[str]:
     """The same line by line, for what may be long."""
     view, pen, width = viewmodel.view(value), Pen(color), max(width, NARROWEST)
-    match view:
-        case ByteLayout():
-            return _layout(view, pen, width)
-        case Ladder():
-            return _ladder(view, pen, width)
-        case Listing():
-            return overview(view, pen, width, height)
-        case Findings():
-            return _findings(view, pen, width)
-        case Agreement():
-            return _agreement(view, pen, width)
-        case Reasons():
-            return _verdict(view, pen, width)
-        case Comparison():
-            return _comparison(view, pen, width)
-        case Negotiation():
-            return _negotiation(view, pen, width)
-        case Course():
-            return _course(view, pen, width)
+    if isinstance(view, Listing):
+        return overview(view, pen, width, height)
+    return _RENDER[type(view)](view, pen, width)
 
 
 def encodable(text: str, encoding: str) -> str:
@@ -495,6 +480,16 @@ def _proposal(
     yield from (pen(indent + line, tone) for line in wrapped(says, width - len(indent)))
 
 
+# --- who reaches whom -----------------------------------------------------------------------------
+
+
+def _reach(view: Reach, pen: Pen, width: int) -> Iterator[str]:
+    yield pen(view.title, BOLD)
+    for one in view.calls:
+        line = cut(f"{MARKS[one.tone]} {one.caller} → {one.called}: {one}", width)
+        yield pen(line, TONES[one.tone])
+
+
 # --- findings ------------------------------------------------------------------------------------
 
 
@@ -529,3 +524,16 @@ def _where(one: Finding) -> str:
         first, last = one.frames
         parts.append(f"frame {first}" if first == last else f"frames {first}–{last}")
     return f"  ({', '.join(parts)})" if parts else ""
+
+
+_RENDER: dict[type, Callable[[Any, Pen, int], Iterator[str]]] = {
+    ByteLayout: _layout,
+    Ladder: _ladder,
+    Findings: _findings,
+    Agreement: _agreement,
+    Reasons: _verdict,
+    Comparison: _comparison,
+    Negotiation: _negotiation,
+    Course: _course,
+    Reach: _reach,
+}

@@ -30,6 +30,7 @@ from dicomlab.views.layout import (
 )
 from dicomlab.views.listing import Entry, Listing, Pair, Reason, Stray, listing
 from dicomlab.views.negotiation import Negotiation, Proposal, negotiation
+from dicomlab.views.reach import Call, Reach
 from dicomlab.views.reasons import Reasons, reasons_of
 from dicomlab.views.sequence import End, Ladder, Step, ladder
 
@@ -38,6 +39,7 @@ __all__ = [
     "Agreement",
     "Box",
     "ByteLayout",
+    "Call",
     "Cell",
     "Course",
     "End",
@@ -49,6 +51,7 @@ __all__ = [
     "Negotiation",
     "Pair",
     "Proposal",
+    "Reach",
     "Reason",
     "Reasons",
     "Segment",
@@ -73,13 +76,14 @@ View = (
     | Agreement
     | Reasons
     | Comparison
+    | Reach
 )
 
 
 def view(value: Any) -> View:
     """What is to be shown of a Pdu, Draft, Association, Capture, Replay, Verdict or findings.
 
-    A Comparison is of texts already, and is its own view.
+    A Comparison and a Reach are of texts already, and their own views.
     """
     match value:
         case Pdu():

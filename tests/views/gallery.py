@@ -55,6 +55,7 @@ def values() -> Iterator[tuple[str, Any]]:
     yield "neg-rejected", negotiation(made.rejected())
     yield "neg-choosy", negotiation(made.choosy())
     yield "neg-hostile", negotiation(made.unlike_any())
+    yield "reach", made.reach()
     yield "capture", made.capture(made.success(), made.silent())
 
 

@@ -20,6 +20,7 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode, finding
+from dicomlab.views.reach import Call, Reach
 
 MS = 1_000_000  # nanoseconds
 EPOCH = 1_790_000_000_000_000_000
@@ -387,3 +388,16 @@ def at(whole: Association, start: int) -> Association:
 def fragment() -> bytes:
     """A P-DATA-TF with a fragment of a data set."""
     return b"\x04\x00\x00\x00\x00\x0a\x00\x00\x00\x06\x01\x00ABCD"
+
+
+def reach() -> Reach:
+    """Three applications, one of them with a name that nobody should have."""
+    names = ("CT", "archive", HOSTILE)
+    return Reach(
+        tuple((name, f"{name}, port 104") for name in names),
+        (
+            Call("CT", "archive", "success", "", "good"),
+            Call("archive", "CT", "rejected", "called AE title not recognized", "error"),
+            Call("CT", HOSTILE, "failed", "connection refused", "error"),
+        ),
+    )
