@@ -46,7 +46,7 @@ class Causes(dict[str, str]):
         return table(("code", "the cause in words"), self.items())
 
 
-def broken_site(number: int | str, seed: int = 0) -> Site:
+def broken_site(number: int | str, seed: int = 0) -> BrokenSite:
     """A site where a caller and an archive do not talk; what is wrong with it is sealed.
 
     ``number`` counts from 1; 0 is the case that the lab does together, ``"random"`` is any. Which
@@ -62,10 +62,10 @@ def broken_site(number: int | str, seed: int = 0) -> Site:
         raise DicomlabError(
             f"There is no broken site {number!r}.", f"There are 0 to {len(CASES)}, and 'random'."
         )
-    return Site(cases[number], number, seed)
+    return BrokenSite(cases[number], number, seed)
 
 
-class Site:
+class BrokenSite:
     """A broken site: shows its ticket, and runs within its ``with`` block.
 
     ``entered`` is what the caller has for settings; what the archive has is sealed.
@@ -224,7 +224,7 @@ class Site:
         )
 
 
-def solution(site: Site) -> str:
+def solution(site: BrokenSite) -> str:
     """The cause that is sealed in a site, for worked solutions; a trainee has better ways."""
     return site._case.causes[0]
 

@@ -12,7 +12,7 @@ from dicomlab import api as dl
 from dicomlab.exercises.cases import CASES, HOST, WORKED, Case
 from dicomlab.exercises.evidence import Envelope, Evidence
 from dicomlab.exercises.notes import Note
-from dicomlab.exercises.sites import Site
+from dicomlab.exercises.sites import BrokenSite
 from dicomlab.model import BuildError, DicomlabError, Pdu
 from dicomlab.net.faults import KNOBS
 from dicomlab.spec.causes import CAUSES
@@ -33,23 +33,23 @@ def evidence_of(number: int, seed: int) -> Evidence:
         return site.try_it()
 
 
-def tried(number: int, seed: int) -> tuple[Site, Evidence]:
+def tried(number: int, seed: int) -> tuple[BrokenSite, Evidence]:
     site = dl.broken_site(number, seed)
     site._evidence = evidence_of(number, seed)
     return site, site._evidence
 
 
-def site_of(clue: str, seed: int = 42) -> Site:
+def site_of(clue: str, seed: int = 42) -> BrokenSite:
     """The first site that is given away by this finding."""
     sites = (dl.broken_site(number, seed) for number in range(1, len(ALL)))
     return next(one for one in sites if one._case.clue == clue)
 
 
-def wrong_answers(site: Site) -> list[str]:
+def wrong_answers(site: BrokenSite) -> list[str]:
     return [code for code in site.causes if code not in site._case.causes]
 
 
-def opened(site: Site) -> Envelope:
+def opened(site: BrokenSite) -> Envelope:
     assert site.answer(site._case.causes[0]).ok
     envelope = site.open()
     assert isinstance(envelope, Envelope)
