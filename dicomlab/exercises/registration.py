@@ -76,10 +76,12 @@ class Site:
         self._running = ExitStack()
 
     def start(self) -> Self:
-        """Start all four, and enter each in the tables of those that it talks to."""
+        """Start all four, if they do not run yet; their titles and tables are as at the start."""
         with ExitStack() as running:
-            for one in self._all.values():
+            for name, one in self._all.items():
                 running.enter_context(one)
+                one.ae_title = TITLES[name]
+                one.knows.clear()
             self._running = running.pop_all()
         for here, there in self.pairs:
             self[here].knows[there] = self[there].entry

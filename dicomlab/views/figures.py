@@ -1355,9 +1355,12 @@ def _reach_painter(view: Reach) -> Callable[[_Sheet], None]:
         for row, (caller, end) in enumerate(view.applications):
             y = CALLS + row * height
             middle, room = y + height / 2, CALLERS - 16
-            sheet.text(MARGIN, middle - 4, sheet.fitted(caller, room, 18, bold=True), 18, bold=True)
-            said = sheet.fitted(end, room, 14)
-            sheet.text(MARGIN, middle + 18, said, 14, colour=sheet.theme.muted)
+            lines = _in_lines(end, room, 14)[:2]
+            top = middle + 6 - 9 * len(lines)
+            sheet.text(MARGIN, top, sheet.fitted(caller, room, 18, bold=True), 18, bold=True)
+            for place, line in enumerate(lines, 1):
+                said = sheet.fitted(line, room, 14)
+                sheet.text(MARGIN, top + 3 + 18 * place, said, 14, colour=sheet.theme.muted)
             for place, (called, _) in enumerate(view.applications):
                 if called != caller:
                     call = view.call(caller, called)

@@ -134,6 +134,9 @@ _STYLE = "".join(
         "{background:var(--dl-panel)}.dl-static table.dl tr.dl-group th{font-weight:bold}",
         ".dl-static .dl-chip{display:inline-block;min-width:1.1em;text-align:center;",
         "font:bold .8em sans-serif;border:1.5px solid;border-radius:3px;margin-right:.45em}",
+        # who reaches whom
+        ".dl-static table.dl-reach{table-layout:fixed!important;width:100%;max-width:62em}",
+        ".dl-static table.dl-reach thead th{font-weight:bold}",
         # sequence
         ".dl-static table.dl-ladder{min-width:860px}",
         ".dl-static table.dl-ladder thead th.dl-lane{border:0;color:var(--dl-ink)}",
@@ -653,7 +656,7 @@ def _difference(one: Difference) -> str:
 
 def _reach(view: Reach) -> Iterator[str]:
     caption = _caption(view.title, "a row calls, a column answers")
-    yield f'<table class="dl dl-fields dl-list">{caption}'
+    yield f'<table class="dl dl-fields dl-list dl-reach">{caption}'
     yield _head("", *(f"<bdi>{escape(name)}</bdi>" for name, _ in view.applications))
     yield "<tbody>"
     for caller, end in view.applications:
@@ -669,7 +672,7 @@ def _call(call: Call | None, *, itself: bool) -> str:
         return f'<td class="dl-quiet"{_LEFT}>{"" if itself else "– no entry"}</td>'
     said = escape(f"{_SYMBOLS[call.tone]} {call.result}")
     why = f'<br><span class="dl-quiet">{escape(call.why)}</span>' if call.why else ""
-    return f'<td class="dl-tone-{call.tone}"{_LEFT}><b>{said}</b>{why}</td>'
+    return f'<td class="dl-tone-{call.tone}"{_LEFT}><b class="dl-whole">{said}</b>{why}</td>'
 
 
 _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
