@@ -1,6 +1,11 @@
 """All exercises, those of each notebook from a module of its own."""
 
-from dicomlab.exercises import capture_it, first_echo, start_here
+from dicomlab.exercises import (
+    application_entities,
+    capture_it,
+    first_echo,
+    start_here,
+)
 from dicomlab.exercises.exercise import Exercise
 
 EXERCISES: dict[str, Exercise] = {
@@ -8,6 +13,7 @@ EXERCISES: dict[str, Exercise] = {
     for notebook in (
         start_here,
         first_echo,
+        application_entities,
         capture_it,
     )
     for one in notebook.EXERCISES
