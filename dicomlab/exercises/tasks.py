@@ -4,6 +4,7 @@ from dicomlab.exercises import (
     application_entities,
     capture_it,
     first_echo,
+    service_classes,
     start_here,
 )
 from dicomlab.exercises.exercise import Exercise
@@ -14,6 +15,7 @@ EXERCISES: dict[str, Exercise] = {
         start_here,
         first_echo,
         application_entities,
+        service_classes,
         capture_it,
     )
     for one in notebook.EXERCISES
