@@ -2,6 +2,7 @@
 
 from dicomlab.exercises import (
     application_entities,
+    association,
     capture_it,
     first_echo,
     service_classes,
@@ -16,6 +17,7 @@ EXERCISES: dict[str, Exercise] = {
         first_echo,
         application_entities,
         service_classes,
+        association,
         capture_it,
     )
     for one in notebook.EXERCISES
