@@ -4,6 +4,7 @@ from dicomlab.exercises import (
     application_entities,
     association,
     capture_it,
+    dimse,
     first_echo,
     service_classes,
     start_here,
@@ -18,6 +19,7 @@ EXERCISES: dict[str, Exercise] = {
         application_entities,
         service_classes,
         association,
+        dimse,
         capture_it,
     )
     for one in notebook.EXERCISES
