@@ -31,8 +31,8 @@ def enter(widget: Locator) -> None:
 
 
 def break_it(widget: Locator) -> None:
-    title = widget.get_by_role("textbox").first
-    title.fill("7")
+    title = widget.get_by_role("textbox", name="AE-title").first  # a PDU-type could not be another
+    title.fill("SOMEBODY")
     title.press("Enter")
 
 
