@@ -14,6 +14,7 @@ from dicomlab.model import Field, Pdu, Role
 from dicomlab.protocol.build import Draft
 from dicomlab.protocol.codec import decode
 from dicomlab.spec.kinds import BYTES
+from dicomlab.views import html, text
 from dicomlab.views.layout import tree_of
 from dicomlab.widgets.base import Widget, plain
 
@@ -52,6 +53,12 @@ class HexView(Widget):
     def shown(self) -> Pdu:
         """The first of what is shown, as one Pdu."""
         return self._pdus[0]
+
+    def _twin(self) -> dict[str, str]:
+        return {
+            "text/plain": "\n\n".join(map(text.show, self._pdus)),
+            "text/html": f'<div class="dl-twin">{"".join(map(html.show, self._pdus))}</div>',
+        }
 
     @property
     def field(self) -> Field | None:

@@ -79,6 +79,13 @@ def test_two_pdus_of_a_capture_are_matched_too() -> None:
     assert all(names(view)[a] == names(view, 1)[b] for a, b in matched)
 
 
+def test_the_twin_of_two_shows_both() -> None:
+    twin, _ = dl.HexView(dl.build("A-ASSOCIATE-RJ"), dl.build("A-ABORT"))._repr_mimebundle_()
+    for form in ("text/plain", "text/html"):
+        assert "A-ASSOCIATE-RJ" in twin[form]
+        assert "A-ABORT" in twin[form]
+
+
 def test_bytes_of_a_secret_never_reach_the_browser() -> None:
     draft = dl.build("A-ASSOCIATE-RQ")
     draft.add("User Identity Negotiation", user_identity_type=2, secondary_field=b"pa55word")
