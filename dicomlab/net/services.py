@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from queue import Full, Queue
+from queue import Queue
 from socketserver import BaseServer
 from types import TracebackType
 from typing import Any, Self
@@ -83,7 +83,8 @@ class Archive:
     server, it speaks nothing but TLS. ``max_pdu_length`` is what it takes in a P-DATA-TF.
 
     ``store`` holds its images, ``steps`` the performed procedure steps that it was told of, by
-    their UID; ``reports`` is a queue of the storage commitments that were reported to it.
+    their UID; ``reports`` is a queue of the storage commitments that were reported to it, each put
+    there when the connection that brought it is closed.
     """
 
     def __init__(
@@ -106,8 +107,9 @@ class Archive:
         self.delay = delay
         self.tls = tls
         self.steps: dict[str, Dataset] = {}
-        self.reports: Queue[Dataset] = Queue(_MOST)
+        self.reports: Queue[Dataset] = Queue()
         self._promised: dict[threading.Thread, list[Dataset]] = {}  # by association
+        self._heard: dict[threading.Thread, list[Dataset]] = {}  # likewise
         self._wanted = ("127.0.0.1", port)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -259,11 +261,16 @@ class Archive:
         return report
 
     def _hear_report(self, event: Event) -> tuple[int, None]:
-        try:
-            self.reports.put_nowait(event.event_information)
-        except Full:
+        heard = self._heard.setdefault(event.assoc, [])
+        if self.reports.qsize() + sum(map(len, self._heard.values())) >= _MOST:
             return _RESOURCE_LIMITATION, None
+        heard.append(event.event_information)
         return _SUCCESS, None
+
+    def _pass_on(self, event: Event) -> None:
+        """What was reported: a recording holds all of the association by now."""
+        for report in self._heard.pop(event.assoc, []):
+            self.reports.put(report)
 
     # --- what a user sees -----------------------------------------------------------------
 
@@ -294,6 +301,7 @@ class Archive:
                 (evt.EVT_RELEASED, self._keep_promises),
                 (evt.EVT_ABORTED, self._keep_promises),
                 (evt.EVT_N_EVENT_REPORT, self._hear_report),
+                (evt.EVT_CONN_CLOSE, self._pass_on),
             ]
             try:
                 self._server = self._ae.make_server(

@@ -282,6 +282,18 @@ def test_a_commitment_is_reported_to_who_asked(archive: dl.Archive) -> None:
     assert (failed.ReferencedSOPInstanceUID, failed.FailureReason) == (missing, 0x0112)
 
 
+def test_a_report_is_there_when_all_of_its_association_is_recorded(archive: dl.Archive) -> None:
+    with (
+        dl.Archive("MODALITY", images=()) as modality,
+        dl.record(modality, method="relay") as recording,
+    ):
+        archive.known["MODALITY"] = recording.address
+        ask_for_commitment(archive, "2.25.4")
+        modality.reports.get(timeout=10)
+    (association,) = recording.capture.associations
+    assert association.outcome.ended == "released"
+
+
 def test_a_commitment_is_not_promised_to_strangers(archive: dl.Archive) -> None:
     status = ask_for_commitment(archive, "2.25.4")
     assert status.Status == 0x0110
