@@ -269,7 +269,8 @@ def _numbered(message: Message) -> str:
     if message.message_id is not None:
         return f", message ID {message.message_id}"
     if message.responding_to is not None:
-        return f", answers message ID {message.responding_to}"
+        does = "cancels" if message.type == "C-CANCEL-RQ" else "answers"
+        return f", {does} message ID {message.responding_to}"
     return ""
 
 
@@ -277,6 +278,9 @@ def _told(association: Association, message: Message) -> Iterator[str]:
     if message.status is not None:
         meaning = meaning_of(association, message)
         yield f"Status {theme.hexadecimal(message.status, 4)}: {meaning}"
+        counted = message.more.get("suboperations", {})
+        if told := ", ".join(f"{number} {what}" for what, number in counted.items() if number):
+            yield f"sub-operations: {told}"
     elif message.sop_class:
         yield _syntax(message.sop_class)
     if not message.complete:

@@ -338,6 +338,16 @@ def test_fragments_of_one_message_fold_and_so_do_stores_of_different_length() ->
     assert sum(one.count for one in view.steps if one.kind in ("pdu", "fold")) == index
 
 
+def test_an_arrow_tells_what_is_cancelled_and_how_many_sub_operations_there_were() -> None:
+    counted = {"suboperations": {"remaining": 5, "completed": 1, "failed": 0, "warning": 0}}
+    cancel = Message("C-CANCEL-RQ", "requestor", 1, responding_to=7, pdus=(0,))
+    stopped = Message("C-MOVE-RSP", "acceptor", 1, status=0xFE00, pdus=(1,), more=counted)
+    lines = [("requestor", made.fragment(), 0), ("acceptor", made.fragment(), 1)]
+    asked, answered, *_ = ladder(made.association(lines, messages=(cancel, stopped))).steps
+    assert asked.label == "P-DATA-TF · C-CANCEL-RQ, cancels message ID 7"
+    assert answered.details[-1] == "sub-operations: 5 remaining, 1 completed"
+
+
 def test_a_conversation_without_a_pattern_is_cut_in_the_middle() -> None:
     release = build("A-RELEASE-RQ")
     lines: list[made.Line] = [("requestor", made.request(), 0)]
