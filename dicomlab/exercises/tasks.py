@@ -3,6 +3,7 @@
 from dicomlab.exercises import (
     application_entities,
     association,
+    beyond_the_echo,
     capture_it,
     dimse,
     first_echo,
@@ -21,6 +22,7 @@ EXERCISES: dict[str, Exercise] = {
         association,
         dimse,
         capture_it,
+        beyond_the_echo,
     )
     for one in notebook.EXERCISES
 }
