@@ -225,7 +225,13 @@ CASES: tuple[Case, ...] = (
     Case(
         "{Machine} moved to the new wing on {day}. Everything was tested there, says the "
         "network group, and all is green.",
-        ("caller-not-allowed", "tls-at-acceptor-only", "acceptor-crashed", "firewall-cut"),
+        (
+            "caller-not-allowed",
+            "tls-at-acceptor-only",
+            "other-service",
+            "acceptor-crashed",
+            "firewall-cut",
+        ),
         "peer-closed",
         "The machine has a new address, and the archive a list of those that may call. To others "
         "it resets the connection without a word.",
