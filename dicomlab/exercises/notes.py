@@ -48,3 +48,10 @@ class Note:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         page = line(self.ok, self.text)
         return {"text/plain": self.text, "text/html": page, CHECKED: {"ok": self.ok}}
+
+
+class Codes(dict[str, str]):
+    """Code → what it stands for, in words; a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return table(("code", "in words"), self.items())

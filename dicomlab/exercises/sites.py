@@ -8,7 +8,7 @@ from dataclasses import replace
 from html import escape
 from itertools import chain
 from random import Random
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from dicomlab.exercises.cases import (
     ARCHIVES,
@@ -23,13 +23,14 @@ from dicomlab.exercises.cases import (
     Settings,
 )
 from dicomlab.exercises.evidence import Envelope, Evidence, clue, verdict
-from dicomlab.exercises.notes import Note, table
+from dicomlab.exercises.notes import Codes, Note, table
 from dicomlab.model import DicomlabError
-from dicomlab.net.echo import echo
+from dicomlab.net.echo import EchoResult, echo
 from dicomlab.net.faults import FaultSCP
 from dicomlab.net.server import listening
 from dicomlab.recording.record import record
 from dicomlab.spec.causes import CAUSES
+from dicomlab.spec.findings import FINDINGS
 
 _TRIES = 2  # different wrong answers after which the envelope may be opened
 _WORDS = {  # what titles of causes name, before anybody knows
@@ -37,13 +38,6 @@ _WORDS = {  # what titles of causes name, before anybody knows
     "called": "the called AE title",
     "what": "the service",
 }
-
-
-class Causes(dict[str, str]):
-    """Code → cause in words; a table in a notebook."""
-
-    def _repr_html_(self) -> str:
-        return table(("code", "the cause in words"), self.items())
 
 
 def broken_site(number: int | str, seed: int = 0) -> BrokenSite:
@@ -65,13 +59,30 @@ def broken_site(number: int | str, seed: int = 0) -> BrokenSite:
     return BrokenSite(cases[number], number, seed)
 
 
+def all_causes() -> Codes:
+    """All causes that a broken site may have, by their codes, in words."""
+    known = {code for case in (WORKED, *CASES) for code in case.causes}
+    rows = ((code, CAUSES[code].title.format_map(_WORDS)) for code in CAUSES if code in known)
+    return Codes(rows)
+
+
+def call(settings: Settings, address: tuple[str, int]) -> EchoResult:
+    """A C-ECHO to a host and port, with what else is entered at a caller."""
+    return echo(
+        *address,
+        called_ae_title=settings.called_ae_title,
+        calling_ae_title=settings.calling_ae_title,
+        timeout=settings.timeout,
+    )
+
+
 class BrokenSite:
     """A broken site: shows its ticket, and runs within its ``with`` block.
 
     ``entered`` is what the caller has for settings; what the archive has is sealed.
     """
 
-    def __init__(self, case: Case, number: int, seed: int) -> None:
+    def __init__(self, case: Case, number: int, seed: int | str) -> None:
         random = Random(f"{seed} site {number}")
         kind = random.choice(list(MACHINES))
         good = Settings(
@@ -100,11 +111,9 @@ class BrokenSite:
         return self._case.ticket.format(machine=machine, Machine=starts, day=self._day)
 
     @property
-    def causes(self) -> Causes:
+    def causes(self) -> Codes:
         """All causes that a broken site may have, by their codes, in words."""
-        known = {code for case in (WORKED, *CASES) for code in case.causes}
-        rows = ((code, CAUSES[code].title.format_map(_WORDS)) for code in CAUSES if code in known)
-        return Causes(rows)
+        return all_causes()
 
     def __repr__(self) -> str:
         return f"<broken site {self.number} of seed {self.seed}>"
@@ -178,12 +187,7 @@ class BrokenSite:
         if self._running is None:
             raise DicomlabError("The site does not run.", "Write: with site: site.try_it()")
         with record((HOST, settings.port), method="relay") as recording:
-            result = echo(
-                *recording.address,
-                called_ae_title=settings.called_ae_title,
-                calling_ae_title=settings.calling_ae_title,
-                timeout=settings.timeout,
-            )
+            result = call(settings, recording.address)
         answers = (one.pdus for one in result.log if one.sender == "acceptor" and one.data)
         return Evidence(recording, tuple(chain.from_iterable(answers)))
 
@@ -215,7 +219,7 @@ class BrokenSite:
         if self._evidence is None or not (self._solved or len(self._wrong) >= _TRIES):
             return Note(False, "Still sealed: it opens after a right answer, or two wrong ones.")
         return Envelope(
-            self._case.truth.format(entered=self.entered, right=self._right),
+            sealed(self).truth,
             self.entered,
             self._right,
             clue(self._case, self._evidence),
@@ -227,6 +231,22 @@ class BrokenSite:
 def solution(site: BrokenSite) -> str:
     """The cause that is sealed in a site, for worked solutions; a trainee has better ways."""
     return site._case.causes[0]
+
+
+class Sealed(NamedTuple):
+    """What is sealed in a site."""
+
+    causes: tuple[str, ...]  # that leave its evidence, the true one first
+    truth: str
+    clause: str  # of the finding that gives it away
+    waits: bool  # its caller waits for an answer in vain
+
+
+def sealed(site: Site) -> Sealed:
+    """What a site keeps to itself, for whoever marks answers."""
+    case = site._case
+    truth = case.truth.format(entered=site.entered, right=site._right)
+    return Sealed(case.causes, truth, FINDINGS[case.clue].clause, case.clue == "peer-silent")
 
 
 def _free_port(random: Random) -> int:
