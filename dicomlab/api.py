@@ -13,7 +13,7 @@ from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import in_order
 from dicomlab.dissect.segments import segments_of
-from dicomlab.exercises import CheckResult, Site, broken_site, check
+from dicomlab.exercises import CheckResult, Exam, Site, broken_site, check, exam
 from dicomlab.machine import doctor
 from dicomlab.model import (
     Association,
@@ -56,6 +56,7 @@ __all__ = [
     "Draft",
     "EchoResult",
     "EchoSCP",
+    "Exam",
     "FaultSCP",
     "Finding",
     "Message",
@@ -74,6 +75,7 @@ __all__ = [
     "dissect_many",
     "doctor",
     "echo",
+    "exam",
     "export",
     "record",
     "replay",

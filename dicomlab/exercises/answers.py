@@ -179,14 +179,15 @@ def _words(value: Any) -> str:
 
 
 YES_OR_NO = Kind("True or False", (bool,), (bool,), bool, _judge_value)
+BYTES = Kind(
+    "bytes, a draft or a PDU",
+    (Draft, Pdu, Field),
+    (SupportsBytes, bytearray, Field),
+    _bytes,
+    _judge_bytes,
+)
 KINDS = (
-    Kind(
-        "bytes, a draft or a PDU",
-        (Draft, Pdu, Field),
-        (SupportsBytes, bytearray, Field),
-        _bytes,
-        _judge_bytes,
-    ),
+    BYTES,
     YES_OR_NO,
     Kind("a number", (int, float), (int, float), as_it_is, _judge_value),
     Kind("a text", (str,), (str,), str, _judge_text),

@@ -242,7 +242,7 @@ class Sealed(NamedTuple):
     waits: bool  # its caller waits for an answer in vain
 
 
-def sealed(site: Site) -> Sealed:
+def sealed(site: BrokenSite) -> Sealed:
     """What a site keeps to itself, for whoever marks answers."""
     case = site._case
     truth = case.truth.format(entered=site.entered, right=site._right)
