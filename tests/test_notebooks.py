@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from dicomlab.exercises.notes import CHECKED
 from tests.runs import NAMES, ROOT, Runs
 
 SECONDS = {"10": 60, "99": 60}  # by the number; what a class is willing to wait
@@ -45,6 +46,15 @@ def test_blanks_fail_kindly_and_solutions_are_right(runs: Runs, notebook: str) -
     else:
         assert not any(both.plain.checks)
         assert both.solved.checks == [True] * len(both.plain.checks)
+
+
+def test_the_worked_exam_has_all_points_and_a_blank_one_is_not_handed_in(runs: Runs) -> None:
+    both = runs["99-exam.ipynb"]
+    assert both.solved is not None
+    for ran, points in ((both.plain, None), (both.solved, 40)):
+        [cell] = (one for one in ran.notebook.cells if one.id == "hand-in")
+        [output] = cell.outputs
+        assert output.data[CHECKED].get("points") == points
 
 
 def test_they_ran_without_rights(runs: Runs, unprivileged: list[str]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dicomlab.exercises.questions import QUESTIONS
 from dicomlab.exercises.tasks import EXERCISES
 from dicomlab.model import DicomlabError
 
@@ -18,7 +19,9 @@ _REPOSITORY = Path(__file__).parents[2]
 _INSTALLED = Path(__file__).parents[1] / "course"  # pyproject.toml puts them there
 
 # An exercise is a cell that checks an answer; all that stands before the check is its blank.
-_CHECK = re.compile(r'^(?:dl\.check\("(?P<id>[^"]+)"|site\.answer\(answer\))', re.MULTILINE)
+_CHECK = re.compile(
+    r'^(?:(?:dl\.check|exam\.answer)\("(?P<id>[^"]+)"|site\.answer\(answer\))', re.MULTILINE
+)
 _ANSWER_TO_A_SITE = """\
 from dicomlab.exercises.sites import solution
 
@@ -42,7 +45,7 @@ def solved(cell: Mapping[str, Any]) -> str:
     source = _source(cell)
     check = _CHECK.search(source)
     assert check is not None  # it is an exercise
-    known = EXERCISES.get(check["id"])
+    known = EXERCISES.get(check["id"]) or QUESTIONS.get(check["id"])
     solution = known.solution if known else _ANSWER_TO_A_SITE
     return f"{solution}\n{source[check.start() :]}"
 

@@ -17,7 +17,7 @@ from dicomlab.exercises.marks import Marked, brief, is_blank, keep, marked
 from dicomlab.exercises.notes import CHECKED, Codes, Note, line, table
 from dicomlab.exercises.papers import Papers
 from dicomlab.exercises.questions import PARTS, QUESTIONS, Question, all_mistakes
-from dicomlab.exercises.sites import Site, all_causes
+from dicomlab.exercises.sites import BrokenSite, all_causes
 from dicomlab.model import Association, DicomlabError, printable
 
 SCHEMA = "dicomlab.exam/1"
@@ -181,7 +181,7 @@ class Exam:
         return all_causes()
 
     @property
-    def sites(self) -> tuple[Site, ...]:
+    def sites(self) -> tuple[BrokenSite, ...]:
         """Two broken sites, which stay sealed."""
         return self._papers.sites
 

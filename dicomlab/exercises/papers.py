@@ -15,7 +15,7 @@ from random import Random
 from dicomlab.exercises.cases import ARCHIVES, CASES, MACHINES, WARDS
 from dicomlab.exercises.notes import Note
 from dicomlab.exercises.retold import MORNING, retold, write
-from dicomlab.exercises.sites import Site, sealed
+from dicomlab.exercises.sites import BrokenSite, sealed
 from dicomlab.exercises.stranger import Hospital, hospital
 from dicomlab.model import Association, Endpoint, Field, Finding, Pdu, PeerError, Role
 from dicomlab.net.faults import FaultSCP
@@ -74,7 +74,9 @@ class Papers:
         self.status = random.choice(_STATUSES)
         self.broken, self.mistake, self.wrong = _broken(self._random("broken"))
         cases = self._random("cases").sample(CASES, 2 * _SITES)
-        self.failing = [Site(one, at, f"{seed} C") for at, one in enumerate(cases[:_SITES], 1)]
+        self.failing = [
+            BrokenSite(one, at, f"{seed} C") for at, one in enumerate(cases[:_SITES], 1)
+        ]
         self.sites = tuple(
             SealedSite(one, at, f"{seed} D") for at, one in enumerate(cases[_SITES:], 1)
         )
@@ -138,7 +140,7 @@ class Papers:
         return path
 
 
-class SealedSite(Site):
+class SealedSite(BrokenSite):
     """A broken site of an exam, which says nothing of what is wrong with it."""
 
     def answer(self, _: str | None) -> Note:

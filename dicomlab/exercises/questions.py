@@ -9,7 +9,7 @@ from typing import Any
 
 from dicomlab.captures import dissect
 from dicomlab.exercises.papers import Papers, plain_mistakes
-from dicomlab.exercises.sites import Site, sealed
+from dicomlab.exercises.sites import BrokenSite, sealed
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode
 from dicomlab.protocol.replay import replay
@@ -168,11 +168,11 @@ def _side(text: str) -> str:
     return "requestor" if here else "acceptor" if there else ""
 
 
-def _causes(site: Site) -> Sequence[Any]:
+def _causes(site: BrokenSite) -> Sequence[Any]:
     return [(cause, who) for cause in sealed(site).causes for who in changes(cause)]
 
 
-def _truth(site: Site) -> str:
+def _truth(site: BrokenSite) -> str:
     causes, truth, *_ = sealed(site)
     others = [site.causes[one] for one in causes[1:]]
     return f"{truth} It looks the same if {', or if '.join(others)}." if others else truth

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dicomlab.exercises.cases import ARCHIVES, HOST, MACHINES, WARDS
 from dicomlab.exercises.retold import MORNING, Retold, retold
-from dicomlab.exercises.sites import Site, call, sealed
+from dicomlab.exercises.sites import BrokenSite, call, sealed
 from dicomlab.model import Endpoint
 from dicomlab.net.echo import EchoResult, echo
 from dicomlab.net.scp import EchoSCP
@@ -43,7 +43,7 @@ class Hospital:
     callers: tuple[str, ...]  # the addresses of the machines that fail
 
 
-def hospital(random: Random, failing: Sequence[Site]) -> Hospital:
+def hospital(random: Random, failing: Sequence[BrokenSite]) -> Hospital:
     """Machines that do well at one archive, and for each broken site a machine that fails."""
     net = random.randrange(16, 200)
     here = [f"10.{net}.4.{one}" for one in random.sample(range(10, 250), _HEALTHY + len(failing))]
@@ -85,7 +85,7 @@ def _healthy(random: Random, addresses: Sequence[str], archive: Endpoint) -> lis
         ]
 
 
-def _ill(address: str, archive: str, site: Site) -> Machine:
+def _ill(address: str, archive: str, site: BrokenSite) -> Machine:
     """A machine that fails as the caller of a broken site does."""
     entered, waits = site.entered, sealed(site).waits
     settings = replace(entered, timeout=_IMPATIENT) if waits else entered
