@@ -13,6 +13,7 @@ from dicomlab.dissect.cutting import save
 from dicomlab.dissect.datasets import export
 from dicomlab.dissect.many import in_order
 from dicomlab.dissect.segments import segments_of
+from dicomlab.dissect.turns import RoundTrips, round_trips, tcp_segments
 from dicomlab.exercises import CheckResult, Exam, Site, broken_site, check, exam
 from dicomlab.machine import doctor
 from dicomlab.model import (
@@ -64,6 +65,7 @@ __all__ = [
     "PeerError",
     "Recording",
     "Replay",
+    "RoundTrips",
     "SecondOpinion",
     "Site",
     "broken_site",
@@ -79,9 +81,11 @@ __all__ = [
     "export",
     "record",
     "replay",
+    "round_trips",
     "save",
     "second_opinion",
     "segments_of",
+    "tcp_segments",
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dicomlab.dissect.bytes_of import Sighting, Wanted
-from dicomlab.dissect.network import RST, SYN
+from dicomlab.dissect.network import RST, SYN, Segment
 from dicomlab.dissect.tcp import NUMBERS
 from dicomlab.dissect.values import Tree
 from dicomlab.model import Pdu, Span
@@ -60,17 +60,21 @@ def segments_of(pdu: Pdu) -> Iterator[PduSegment]:
             continue
         first = packets if first is None else first
         span = Span(start, stop)
-        flags = tuple(name for name, bit in _FLAGS.items() if segment.flags & bit)
         yield PduSegment(
             pdu.frames[0] + packets - first,
             time,
             segment.sequence,
             segment.size,
-            flags,
+            flags_of(segment),
             span,
             tuple(_common(missing, span)),
         )
         missing = list(_without(missing, span))
+
+
+def flags_of(segment: Segment) -> tuple[str, ...]:
+    """The names of the control bits that are set."""
+    return tuple(name for name, bit in _FLAGS.items() if segment.flags & bit)
 
 
 def are_made_up(pdu: Pdu) -> bool:

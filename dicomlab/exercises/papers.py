@@ -78,7 +78,7 @@ class Papers:
             BrokenSite(one, at, f"{seed} C") for at, one in enumerate(cases[:_SITES], 1)
         ]
         self.sites = tuple(
-            SealedSite(one, at, f"{seed} D") for at, one in enumerate(cases[_SITES:], 1)
+            SealedSite(one, at, f"{seed} D") for at, one in enumerate(second, 1)
         )
 
     def _random(self, what: str) -> Random:
