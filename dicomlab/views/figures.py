@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -86,6 +86,21 @@ def pages(value: Any, *, theme: Mode = "light", what: What | None = None) -> lis
     """All slides of what :func:`draw` takes."""
     slides = _slides(value, what)
     return [one.drawn(THEMES[theme], page, len(slides)) for page, one in enumerate(slides, 1)]
+
+
+def bars(
+    title: str,
+    times: Mapping[str, Mapping[str, float]],
+    *,
+    predicted: Mapping[str, Mapping[str, float]] | None = None,
+    theme: Mode = "light",
+) -> Picture:
+    """One slide of times in seconds: what took them, and below each name where, a bar a line.
+
+    A mark in a bar shows the time that was ``predicted`` for it. Raises ValueError where there are
+    no bars, or more than a slide has room for.
+    """
+    return _bars_slide(title, times, predicted or {}).drawn(THEMES[theme], 1, 1)
 
 
 class Picture(Figure):
@@ -1405,3 +1420,79 @@ def _nothing(view: Listing) -> _Slide:
             sheet.text(MARGIN, y, sheet.fitted(text, WIDTH - 2 * MARGIN, 16), 16)
 
     return _Slide(view.title, view.subtitle, paint)
+
+
+# --- times --------------------------------------------------------------------------------
+
+BEGIN, END = 510, 1020  # where bars begin, and the longest one ends
+BARS = (TOP + 26, FOOT - 28)  # the height that they have
+BETWEEN = 26  # two groups of bars
+THINNEST, THICKEST = 18, 40  # a bar, with the space below it
+
+
+def _bars_slide(
+    title: str,
+    times: Mapping[str, Mapping[str, float]],
+    predicted: Mapping[str, Mapping[str, float]],
+) -> _Slide:
+    top, bottom = BARS
+    number = sum(map(len, times.values()))
+    room = bottom - top - BETWEEN * (len(times) - 1)
+    if not number or room / number < THINNEST:
+        raise ValueError(f"a slide has room for one bar to some twenty, not for {number}")
+    height = min(room / number, THICKEST)
+    shown = [*times.values(), *predicted.values()]
+    scale = (END - BEGIN) / (max(time for one in shown for time in one.values()) or 1)
+
+    def paint(sheet: _Sheet) -> None:
+        y: float = top
+        for name, group in times.items():
+            sheet.text(
+                MARGIN, y + height / 2 + 6, sheet.fitted(name, 340, 17, bold=True), 17, bold=True
+            )
+            for where, time in group.items():
+                _paint_bar(sheet, where, time, predicted.get(name, {}).get(where), y, height, scale)
+                y += height
+            sheet.line([(BEGIN, y - height * len(group)), (BEGIN, y)], sheet.theme.ink, 1.5)
+            y += BETWEEN
+        _paint_bars_legend(sheet, bool(predicted))
+
+    return _Slide(title, "", paint)
+
+
+def _paint_bar(
+    sheet: _Sheet,
+    where: str,
+    time: float,
+    predicted: float | None,
+    y: float,
+    height: float,
+    scale: float,
+) -> None:
+    baseline, colour = y + height / 2 + 5, ROLES[Role.VALUE].colour
+    sheet.text(BEGIN - 14, baseline, where, 15, colour=sheet.theme.muted, ha="right")
+    width = max(time * scale, 1)
+    sheet.box(BEGIN, y + 3, width, height - 6, sheet.theme.tint(colour), edge=colour, line=1.6)
+    x = BEGIN + width
+    if predicted is not None:
+        mark = BEGIN + predicted * scale
+        sheet.line([(mark, y), (mark, y + height)], sheet.theme.ink, 3)
+        x = max(x, mark)
+    took = _seconds(time)
+    sheet.text(x + 12, baseline, took, 16, bold=True)
+    if predicted is not None:
+        x += 12 + sheet.width(took, 16, bold=True) + 12
+        sheet.text(x, baseline, f"predicted {_seconds(predicted)}", 14, colour=sheet.theme.muted)
+
+
+def _paint_bars_legend(sheet: _Sheet, with_marks: bool) -> None:
+    colour = ROLES[Role.VALUE].colour
+    sheet.box(MARGIN, FOOT, 26, 18, sheet.theme.tint(colour), edge=colour, line=1.6)
+    sheet.text(MARGIN + 36, FOOT + 15, "measured", 15)
+    if with_marks:
+        sheet.line([(MARGIN + 140, FOOT - 2), (MARGIN + 140, FOOT + 20)], sheet.theme.ink, 3)
+        sheet.text(MARGIN + 154, FOOT + 15, "predicted", 15)
+
+
+def _seconds(time: float) -> str:
+    return duration(round(time * 1e9))

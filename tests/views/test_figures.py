@@ -133,3 +133,24 @@ def test_drawing_loads_no_pyplot() -> None:
         "figures.draw(build('A-RELEASE-RQ')); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_bars_say_what_was_measured_and_what_was_predicted() -> None:
+    times = {"five images": {"20 ms": 0.87, "100 ms": 4.15}, "one image": {"20 ms": 0.0}}
+    picture = figures.bars("Times", times, predicted={"five images": {"100 ms": 4.07}})
+    shown = texts(picture)
+    for text in ("Times", "five images", "100 ms", "870 ms", "4.15 s", "predicted 4.07 s", "0 µs"):
+        assert text in shown
+    assert "predicted" in shown
+    assert "predicted" not in texts(figures.bars("Times", times))
+
+
+def test_hostile_names_of_bars_are_only_text() -> None:
+    shown = texts(figures.bars(made.HOSTILE, {made.HOSTILE: {"$x$ \x1b": 1.0}}))
+    assert "$x$ \\x1b" in shown
+
+
+@pytest.mark.parametrize("number", [0, 40])
+def test_bars_that_no_slide_has_room_for_are_refused(number: int) -> None:
+    with pytest.raises(ValueError, match=f"not for {number}"):
+        figures.bars("Times", {"all": {str(one): 1.0 for one in range(number)}})
