@@ -41,6 +41,9 @@ class RoundTrips:
     seconds: float  # from the first segment to the last one that said something
     size: int  # bytes that both ends said, without TCP/IP headers
 
+    def __str__(self) -> str:
+        return f"{self.count:,} round trips, {self.seconds:.2f} s, {self.size:,} bytes"
+
 
 def tcp_segments(capture: Capture) -> Iterator[TcpSegment]:
     """The TCP segments of a capture file, in its order.

@@ -7,6 +7,7 @@ from dicomlab.exercises import (
     capture_it,
     dimse,
     first_echo,
+    limits,
     service_classes,
     start_here,
 )
@@ -23,6 +24,7 @@ EXERCISES: dict[str, Exercise] = {
         dimse,
         capture_it,
         beyond_the_echo,
+        limits,
     )
     for one in notebook.EXERCISES
 }

@@ -1426,8 +1426,8 @@ def _nothing(view: Listing) -> _Slide:
 
 BEGIN, END = 510, 1020  # where bars begin, and the longest one ends
 BARS = (TOP + 26, FOOT - 28)  # the height that they have
-BETWEEN = 26  # two groups of bars
-THINNEST, THICKEST = 18, 40  # a bar, with the space below it
+BETWEEN = 36  # two groups of bars
+THINNEST, THICKEST = 18, 54  # a bar, with the space below it
 
 
 def _bars_slide(
@@ -1441,7 +1441,7 @@ def _bars_slide(
     if not number or room / number < THINNEST:
         raise ValueError(f"a slide has room for one bar to some twenty, not for {number}")
     height = min(room / number, THICKEST)
-    shown = [*times.values(), *predicted.values()]
+    shown = [*times.values(), *(predicted.get(name, {}) for name in times)]
     scale = (END - BEGIN) / (max(time for one in shown for time in one.values()) or 1)
 
     def paint(sheet: _Sheet) -> None:
