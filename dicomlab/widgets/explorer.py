@@ -71,7 +71,7 @@ class HexView(Widget):
 def _pdu(shown: Bytes) -> Pdu:
     """What is shown as one Pdu; several in one, each as a field."""
     if isinstance(shown, Pdu):
-        return replace(shown, tree=shown.root)  # in a capture it is made anew for each look
+        return shown
     if isinstance(shown, Draft):
         return shown.pdu
     pdus = decode(bytes(shown))
@@ -87,6 +87,7 @@ def _pdu(shown: Bytes) -> Pdu:
 
 def _pairs(a: Pdu, b: Pdu) -> Iterator[tuple[int | None, int | None, bool]]:
     """The fields of two PDUs that are the same field, by their numbers in reading order."""
+    a, b = (replace(pdu, tree=pdu.root) for pdu in (a, b))  # one of a capture makes it each time
     numbers = {id(one): number for pdu in (a, b) for number, one in enumerate(pdu.walk())}
     for _, _, one, other in matched(a.root, b.root):
         differs = one is None or other is None or one.raw != other.raw
