@@ -74,12 +74,9 @@ class Papers:
         self.status = random.choice(_STATUSES)
         self.broken, self.mistake, self.wrong = _broken(self._random("broken"))
         cases = self._random("cases").sample(CASES, 2 * _SITES)
-        self.failing = [
-            BrokenSite(one, at, f"{seed} C") for at, one in enumerate(cases[:_SITES], 1)
-        ]
-        self.sites = tuple(
-            SealedSite(one, at, f"{seed} D") for at, one in enumerate(second, 1)
-        )
+        first, second = cases[:_SITES], cases[_SITES:]
+        self.failing = [BrokenSite(one, at, f"{seed} C") for at, one in enumerate(first, 1)]
+        self.sites = tuple(SealedSite(one, at, f"{seed} D") for at, one in enumerate(second, 1))
 
     def _random(self, what: str) -> Random:
         """What one part is dealt from: a word as a seed, the same on every machine."""
