@@ -30,10 +30,11 @@ def enter(widget: Locator) -> None:
     widget.page.keyboard.press("Enter")
 
 
-def break_it(widget: Locator) -> None:
-    title = widget.get_by_role("textbox", name="AE-title").first  # a PDU-type could not be another
-    title.fill("SOMEBODY")
-    title.press("Enter")
+def renumber(widget: Locator) -> None:
+    """What requests and messages have alike; a PDU-type could not be another."""
+    context = widget.get_by_role("textbox", name="Presentation-context-ID").first
+    context.fill("7")
+    context.press("Enter")
 
 
 def connect(widget: Locator) -> None:
@@ -45,7 +46,7 @@ DRIVEN: dict[str, tuple[Callable[[Locator], None], str]] = {
     ".dl-explorer": (walk("tree"), "selected"),
     ".dl-sequence": (walk("listbox"), "selected"),
     ".dl-browser": (enter, "opened"),
-    ".dl-builder": (break_it, "steps"),
+    ".dl-builder": (renumber, "steps"),
     ".dl-console": (connect, "now"),
 }
 

@@ -97,7 +97,7 @@ def test_every_link_leads_to_a_page_of_the_site_or_to_its_file(site: Path) -> No
 
 def test_figures_are_in_the_page(site: Path, windows: Windows) -> None:
     page = opened(windows, site, "notebooks/01-the-first-echo.html")
-    picture = page.get_by_role("img", name="Picture: A-ASSOCIATE-RQ").first
+    picture = page.get_by_role("img", name="Picture: P-DATA-TF · C-ECHO-RQ").first
     assert picture.evaluate("(image) => image.naturalWidth") >= 1280
 
 
