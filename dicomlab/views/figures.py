@@ -817,7 +817,7 @@ MIDDLE = (LEFT + FAR) / 2
 HEAD = 66  # height of the heads
 LIFE = TOP + HEAD  # where the lifelines begin
 SLOPE = 9
-FOOT_TOP = 634  # where the outcome stands
+FOOT_TOP = 646  # where the outcome stands
 _TONE_SEVERITY: dict[Tone, Severity | None] = {
     "plain": None,
     "good": None,
@@ -827,7 +827,7 @@ _TONE_SEVERITY: dict[Tone, Severity | None] = {
 
 
 def _ladder_slides(ladder: Ladder) -> list[_Slide]:
-    room = FOOT_TOP - LIFE - 14
+    room = FOOT_TOP - LIFE - 26
     groups: list[list[Step]] = [[]]
     used = 0.0
     for step in ladder.steps:
