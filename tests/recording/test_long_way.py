@@ -244,3 +244,14 @@ def test_a_live_recording_refuses_with_the_remedy(way: dict[str, float]) -> None
 def test_what_is_no_latency_and_no_bandwidth_is_refused(way: dict[str, float]) -> None:
     with pytest.raises(BuildError, match=r"a (latency|bandwidth) is "):
         record(("127.0.0.1", 11112), **way)
+
+
+def test_a_c_echo_is_four_round_trips_and_takes_no_less(tmp_path: Path) -> None:
+    with (
+        dl.EchoSCP(ae_title="ARCHIVE") as scp,
+        record(scp, latency=LATENCY, path=tmp_path / "long.pcapng") as recording,
+    ):
+        c_echo(*recording.address)
+    found = dl.round_trips(recording.capture)
+    assert found.count == 4
+    assert found.seconds >= 4 * 2 * LATENCY
