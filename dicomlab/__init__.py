@@ -17,6 +17,7 @@ _LATER = {  # and the modules that they are in
     "Console": "widgets.console",
     "DICOMweb": "net.dicomweb",
     "HexView": "widgets.explorer",
+    "associate": "net.services",
     "bars": "views.figures",
     "made_up_images": "net.made_up",
     "multipart_related": "net.multipart",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from dicomlab.net.multipart import multipart_related as multipart_related
     from dicomlab.net.multipart import parts_of as parts_of
     from dicomlab.net.services import Archive as Archive
+    from dicomlab.net.services import associate as associate
     from dicomlab.net.services import send_at_once as send_at_once
     from dicomlab.views.figures import bars as bars
     from dicomlab.widgets.builder import Builder as Builder

@@ -6,8 +6,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from queue import Queue
 from socketserver import BaseServer
 from types import TracebackType
@@ -31,7 +31,7 @@ from pynetdicom.sop_class import (
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicomlab.model import DicomlabError
+from dicomlab.model import DicomlabError, Endpoint, PeerError
 from dicomlab.net.made_up import made_up_archive, made_up_worklist
 from dicomlab.net.scp import TRANSFER_SYNTAXES
 from dicomlab.net.server import cannot_listen
@@ -224,25 +224,16 @@ class Archive:
         if not promised:
             return
         title = event.assoc.requestor.ae_title.strip()
-        role = build_role(StorageCommitmentPushModel, scp_role=True)  # we ask, and are the SCP
-        association = self._ae.associate(
-            *self.known[title],
-            [build_context(StorageCommitmentPushModel)],
-            title,
-            ext_neg=[role],
-            evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)],
-        )
-        if association.is_established:
+        push, instance = StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+        titles = {"called_ae_title": title, "calling_ae_title": self.ae_title}
+        with (
+            suppress(PeerError),
+            associate(self.known[title], push, scp_of=[push], **titles) as association,
+        ):
             for request in promised:
                 report = self._report(request)
-                failed = "FailedSOPSequence" in report
-                association.send_n_event_report(
-                    report,
-                    _WITH_FAILURES if failed else _COMMITTED,
-                    StorageCommitmentPushModel,
-                    StorageCommitmentPushModelInstance,
-                )
-            association.release()
+                kind = _WITH_FAILURES if "FailedSOPSequence" in report else _COMMITTED
+                association.send_n_event_report(report, kind, push, instance)
 
     def _report(self, request: Dataset) -> Dataset:
         """What of a request is held, and what is not (PS3.4 Table J.3-2)."""
@@ -302,6 +293,7 @@ class Archive:
                 (evt.EVT_ABORTED, self._keep_promises),
                 (evt.EVT_N_EVENT_REPORT, self._hear_report),
                 (evt.EVT_CONN_CLOSE, self._pass_on),
+                (evt.EVT_CONN_CLOSE, _wait_no_longer),
             ]
             try:
                 self._server = self._ae.make_server(
@@ -343,6 +335,7 @@ class _Server(ThreadedAssociationServer):  # type: ignore[misc] # pynetdicom bri
     """pynetdicom's server; TLS handshakes do not hold up other callers, and it can be closed."""
 
     daemon_threads = True
+    request_queue_size = 128  # connections that wait to be accepted
     tls: ssl.SSLContext | None = None
 
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
@@ -367,10 +360,10 @@ class _Server(ThreadedAssociationServer):  # type: ignore[misc] # pynetdicom bri
             one.acse_timeout = _LAST_WORDS  # the ARTIM timer
             if one.is_established:
                 _abort(one)
-            elif (connection := one.dul.socket.socket) is not None:  # it waits for a request
-                one.dul.to_user_queue.put(None)
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            else:
+                one.dul.to_user_queue.put(None)  # for who waits for an A-ASSOCIATE-RQ
+                with suppress(OSError, AttributeError):  # hung up already
+                    one.dul.socket.socket.shutdown(socket.SHUT_RDWR)
         return list(associations)
 
 
@@ -384,13 +377,102 @@ def _abort(association: Any) -> None:
     association.kill()
 
 
+def _wait_no_longer(event: Event) -> None:
+    """Who hung up will send no A-ASSOCIATE-RQ: pynetdicom would wait for it all the same."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)
+
+
+@contextmanager
+def associate(
+    address: tuple[str, int],
+    *abstract_syntaxes: str,
+    called_ae_title: str = "ARCHIVE",
+    calling_ae_title: str = "MODALITY",
+    scp_of: Collection[str] = (),
+    handlers: Iterable[tuple[Any, Callable[..., Any]]] = (),
+    tls: ssl.SSLContext | None = None,
+    at_once: bool = True,
+) -> Iterator[Any]:
+    """An association of pynetdicom's, which is released in the end, or aborted after an exception.
+
+    ``scp_of`` are those of the abstract syntaxes of which the requestor proposes to be the SCP, as
+    C-GET needs it; ``handlers`` are pynetdicom's, such as ``(evt.EVT_C_STORE, keep)``; ``tls`` is
+    the context of a client, of a peer at localhost. Without ``at_once`` TCP may keep small PDUs
+    back (Nagle's algorithm), as it does where pynetdicom is used by itself.
+
+    Raises PeerError where there is no association.
+    """
+    ae = AE(calling_ae_title)
+    association = ae.associate(
+        *address,
+        [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in abstract_syntaxes],
+        called_ae_title,
+        ext_neg=[build_role(uid, scp_role=True) for uid in scp_of],
+        evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once if at_once else _in_turn), *handlers],
+        tls_args=tls and (tls, "localhost"),
+    )
+    try:
+        if not association.is_established:
+            what = f"{called_ae_title} at {Endpoint(*address)} gave no association."
+            raise PeerError(what, "Record it, and see where it ended.")
+        yield association
+        if association.is_alive():
+            association._reactor_checkpoint.let_pass()  # an abort, if one came
+        if association.is_established:
+            association.release()
+    finally:
+        if association.is_established:
+            association.abort()
+        for thread in (association, association.dul):
+            if thread.is_alive():
+                thread.join(_LAST_WORDS)
+
+
 def send_at_once(event: Event) -> None:
-    """A handler of pynetdicom's EVT_CONN_OPEN: the connection gets TCP_NODELAY.
+    """A handler of pynetdicom's EVT_CONN_OPEN, for requestors: TCP_NODELAY, and no answer is lost.
 
     Without it the second of two small PDUs waits until the first is acknowledged, which takes the
     peer 40 ms (Nagle's algorithm, RFC 9293 3.7.4, and delayed acknowledgements, 3.8.6.3).
     """
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _in_turn(event)
+
+
+def _in_turn(event: Event) -> None:
+    """Answers come to who asked for them."""
+    if event.assoc.is_requestor:
+        event.assoc._reactor_checkpoint = _Checkpoint()
+
+
+class _Checkpoint(threading.Event):
+    """What pynetdicom closes while it waits for an answer, so that no other thread takes it.
+
+    Its own can still be passed when it has just been closed: then the answer is taken for an
+    unexpected message, and missed for half a minute (pynetdicom issue 875).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopped = threading.Event()
+        self.set()
+
+    def clear(self) -> None:
+        """Close, and come back when the other thread has stopped in front of it."""
+        self._stopped.clear()
+        super().clear()
+        self._stopped.wait(_LAST_WORDS)
+
+    def let_pass(self) -> None:
+        """Come back when the other thread has dealt with all that came so far."""
+        self.clear()
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Pass as soon as it is open."""
+        if not self.is_set():
+            self._stopped.set()
+        return super().wait(timeout)
 
 
 def _application_entity(ae_title: str, max_pdu_length: int) -> AE:

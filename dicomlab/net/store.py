@@ -23,6 +23,7 @@ UNIQUE_KEYS = {
     "IMAGE": "SOPInstanceUID",
 }
 ROOM = 1 << 28  # bytes of images
+_KEEPING = 1 << 13  # bytes that each counts for beside its own
 _RANGES = ("DA", "TM", "DT")
 _NO_WILDCARDS = (*_RANGES, "UI", "IS", "DS", "US", "UL", "SS", "SL")
 
@@ -32,6 +33,7 @@ class Store:
 
     def __init__(self, images: Iterable[Dataset] = ()) -> None:
         self._images: dict[str, tuple[Dataset, int]] = {}
+        self._held = 0  # bytes
         self._lock = Lock()
         for image in images:
             self.add(image, len(image.get("PixelData", b"")))
@@ -44,11 +46,13 @@ class Store:
 
     def add(self, image: Dataset, size: int) -> bool:
         """Keep an image of so many bytes, in place of one of its UID; whether there is room."""
+        uid, size = str(image.SOPInstanceUID), size + _KEEPING
         with self._lock:
-            others = {uid: one for uid, one in self._images.items() if uid != image.SOPInstanceUID}
-            if sum(one for _, one in others.values()) + size > ROOM:
+            _, before = self._images.get(uid, (None, 0))
+            if self._held - before + size > ROOM:
                 return False
-            self._images = {**others, str(image.SOPInstanceUID): (image, size)}
+            self._images[uid] = image, size
+            self._held += size - before
             return True
 
     def find(self, identifier: Dataset) -> Iterator[Dataset]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
 
 import pytest
-from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
 import dicomlab as dl
@@ -30,13 +29,8 @@ def archive(certificates: dl.Certificates) -> Iterator[dl.Archive]:
 
 def status(address: tuple[str, int], context: ssl.SSLContext) -> int:
     """The status of a C-ECHO by pynetdicom."""
-    ae = AE()
-    ae.add_requested_context(Verification)
-    handlers = [(evt.EVT_CONN_OPEN, dl.send_at_once)]
-    association = ae.associate(*address, tls_args=(context, "localhost"), evt_handlers=handlers)
-    found = association.send_c_echo().Status
-    association.release()
-    return found
+    with dl.associate(address, Verification, tls=context) as association:
+        return association.send_c_echo().Status
 
 
 def test_pynetdicom_is_answered_and_the_capture_shows_none_of_it(

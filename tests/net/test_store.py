@@ -121,11 +121,11 @@ def test_an_image_comes_in_place_of_the_one_of_its_uid() -> None:
     store = Store(made_up_images(2))
     again, _ = made_up_images(2, size=8)
     assert store.add(again, 128)
-    assert [image.Rows for image in store.images] == [64, 8]
+    assert [image.Rows for image in store.images] == [8, 64]
 
 
 def test_there_is_not_room_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "ROOM", 10_000)
+    monkeypatch.setattr(stores, "ROOM", 20_000)
     store = Store()
     first, second = made_up_images(2)
     assert store.add(first, 8192)
