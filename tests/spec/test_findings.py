@@ -26,7 +26,7 @@ READING = {  # what only reads them
     "spec/causes.py", "protocol/replay.py", "protocol/upper_layer.py", "dissect/certainty.py",
     "diagnosis/rules.py", "diagnosis/verdict.py", "exercises/cases.py", "net/echo.py",
     "net/fragments.py", "protocol/mistakes.py", "views/sequence.py", "views/summary.py",
-    "widgets/conversation.py", "widgets/line.py",
+    "widgets/conversation.py", "widgets/line.py", "exercises/questions.py", "exercises/sites.py",
 }  # fmt: skip
 ELSEWHERE = {  # code → what else has it in its text, and why
     "connection-refused": ({"dissect"}, "an attempt shows it, and so does a file"),
