@@ -75,8 +75,8 @@ class Twin:
 
     @property
     def shown(self) -> Any:
-        """The value of the model that the static twin shows."""
-        raise NotImplementedError
+        """The value of the model that the static twin shows; as long as there is none, nothing."""
+        return ()
 
     def _twin(self) -> dict[str, str]:
         """The static twin: as text, and as a piece of HTML."""
