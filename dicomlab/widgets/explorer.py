@@ -10,7 +10,7 @@ from typing import Any
 from traitlets import List
 
 from dicomlab.diagnosis.pairs import matched
-from dicomlab.model import Field, Pdu, Role
+from dicomlab.model import BuildError, Field, Pdu, Role
 from dicomlab.protocol.build import Draft
 from dicomlab.protocol.codec import decode
 from dicomlab.spec.kinds import BYTES
@@ -68,12 +68,15 @@ class HexView(Widget):
         return None if number is None else next(islice(fields, number, None))
 
 
-def _pdu(shown: Bytes) -> Pdu:
+def _pdu(shown: Any) -> Pdu:
     """What is shown as one Pdu; several in one, each as a field."""
     if isinstance(shown, Pdu):
         return shown
     if isinstance(shown, Draft):
         return shown.pdu
+    if not isinstance(shown, bytes | bytearray):
+        remedy = "Give bytes, a Pdu of a capture, or a draft."
+        raise BuildError(f"{shown!r} is neither bytes nor a PDU.", remedy)
     pdus = decode(bytes(shown))
     if len(pdus) == 1:
         return pdus[0]

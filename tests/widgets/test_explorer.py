@@ -111,6 +111,12 @@ def test_nothing_else_can_be_explored_and_it_is_said() -> None:
         explore(7)
 
 
+@pytest.mark.parametrize("nothing", [7, "01 00", None])
+def test_what_is_neither_bytes_nor_a_pdu_is_refused(nothing: Any) -> None:
+    with pytest.raises(dl.BuildError, match="neither bytes nor a PDU"):
+        dl.HexView(nothing)
+
+
 def test_errors_of_the_face_name_the_widgets() -> None:
     with pytest.raises(AttributeError, match="HexView"):
         dl.HexVeiw  # noqa: B018
