@@ -167,7 +167,13 @@ def host_and_port(target: Target) -> tuple[str, int]:
                 f"{target!r} is no host:port.", "Say, for example, 'localhost:104'."
             )
         return host.strip("[]"), int(port)
-    return target if isinstance(target, tuple) else target.address
+    address: tuple[str, int] | None = getattr(target, "address", None)
+    found = target if isinstance(target, tuple) else address
+    if found is None:
+        raise DicomlabError(
+            f"{target!r} has no address.", "Give an SCP, a recording, (host, port) or 'host:port'."
+        )
+    return found
 
 
 def _resolved(host: str, port: int) -> Endpoint:

@@ -265,3 +265,7 @@ def test_the_kernel_goes_on_while_a_peer_takes_its_time() -> None:
         assert told_in is threading.current_thread()
         assert builder._sender is not None
         builder._sender.join(20)
+
+
+def test_what_has_no_address_is_said_beside_the_button() -> None:
+    assert "7 has no address. Give an SCP" in dl.Builder(to=7).target["why"]
