@@ -925,6 +925,7 @@ class AssociationLine(NamedTuple):
     frames: tuple[int, int] | None
     endings: tuple[Ending, ...]
     echoed: bool | None
+    look: Callable[[int], Pdu]  # gives the PDU at an index, for whoever wants its bytes
     verdict: Verdict | None = None
 
 
@@ -1004,6 +1005,7 @@ def association_line(one: Association) -> AssociationLine:
         one.frames,
         one.endings,
         one.echoed,
+        one.pdus.__getitem__,
         one.verdict,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Generic, TypeVar, overload
 
@@ -16,7 +16,6 @@ from dicomlab.model import (
     AssociationLine,
     Capture,
     Connection,
-    Pdu,
     association_line,
     association_lines,
 )
@@ -85,16 +84,15 @@ class _Associations(_Each[Association]):
     """Associations, which have lines too."""
 
     def explained(self, value: Association) -> Association:
-        line = self._line(association_line(value), value.pdus.__getitem__)
+        line = self._line(association_line(value))
         return replace(value, findings=line.findings, verdict=line.verdict)
 
     def lines(self) -> Iterator[AssociationLine]:
         """The same without the cost of their PDUs and messages."""
-        for index, line in enumerate(association_lines(self.values)):
-            yield self._line(line, _Looked(self.values, index))
+        return map(self._line, association_lines(self.values))
 
-    def _line(self, line: AssociationLine, look: Callable[[int], Pdu]) -> AssociationLine:
-        found = lint(line, look)
+    def _line(self, line: AssociationLine) -> AssociationLine:
+        found = lint(line)
         if found:
             line = line._replace(findings=(*line.findings, *found))
         return line._replace(verdict=of_association(line, self._titles_at))
@@ -106,18 +104,3 @@ class _Associations(_Each[Association]):
     @cached_property
     def _elsewhere(self) -> Elsewhere:
         return elsewhere(association_lines(self.values))
-
-
-@dataclass
-class _Looked:
-    """Gives the PDUs of one association, which is made for the first of them."""
-
-    associations: Sequence[Association]
-    index: int
-
-    def __call__(self, index: int) -> Pdu:
-        return self._association.pdus[index]
-
-    @cached_property
-    def _association(self) -> Association:
-        return self.associations[self.index]

@@ -38,7 +38,6 @@ from dicomlab.spec.statuses import is_listed, status_text
 ALIKE = 100  # findings of one code and side that are listed of an association
 BRIEF = 16  # PDUs of an association whose order is remembered
 OPEN = 4096  # requests that are open, or answers that came first, of one side
-Look = Callable[[int], Pdu]  # gives the PDU at an index
 
 _ACCEPTED, _USER_REJECTION, _NO_REASON, _NO_ABSTRACT, _NO_TRANSFER = range(5)  # PS3.8 Table 9-18
 _PROVIDER = 2  # source of an A-ABORT
@@ -70,13 +69,10 @@ class Said(NamedTuple):
     quoted: str | None = None  # a field whose text is added, where the PDU has it
 
 
-def lint(association: AssociationLine, look: Look) -> tuple[Finding, ...]:
-    """What breaks a rule in an association, or is worth knowing of it; rule by rule.
-
-    ``look`` gives the PDU at an index, of which the tree is made where something is to be shown.
-    """
+def lint(association: AssociationLine) -> tuple[Finding, ...]:
+    """What breaks a rule in an association, or is worth knowing of it; rule by rule."""
     course = _course(association)
-    report = _Report(look, association.frames)
+    report = _Report(association)
     for rule in RULES:
         for said in rule(association, course):
             report.add(said)
@@ -86,9 +82,8 @@ def lint(association: AssociationLine, look: Look) -> tuple[Finding, ...]:
 class _Report:
     """Findings as they come; those that are alike are listed up to a limit, and counted."""
 
-    def __init__(self, look: Look, frames: tuple[int, int] | None) -> None:
-        self._look = look
-        self._frames = frames  # of the connection, for what no PDU shows
+    def __init__(self, association: AssociationLine) -> None:
+        self._association = association
         self._found: list[Finding] = []
         self._alike: Counter[tuple[str, Side | None]] = Counter()
 
@@ -96,7 +91,7 @@ class _Report:
         key = said.code, said.where.sender
         self._alike[key] += 1
         if self._alike[key] <= ALIKE:
-            self._found.append(_pointed(said, self._look, self._frames))
+            self._found.append(_pointed(said, self._association))
 
     def findings(self) -> tuple[Finding, ...]:
         more = (
@@ -107,13 +102,13 @@ class _Report:
         return (*self._found, *more)
 
 
-def _pointed(said: Said, look: Look, frames: tuple[int, int] | None) -> Finding:
+def _pointed(said: Said, association: AssociationLine) -> Finding:
     """The finding, with the bytes and the frames that it points at."""
     sender, index, path, span = said.where
-    what = said.what
+    what, frames = said.what, association.frames
     place = Span(*span) if span is not None else None
     if index is not None:
-        pdu = look(index)
+        pdu = association.look(index)
         sender, frames = sender or pdu.sender, pdu.frames
         place = pdu.span if place is None else place
         if path is not None:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from dicomlab.dissect.bytes_of import Bytes, Wanted, Way
 from dicomlab.dissect.datasets import CapturedDataSet, Origin
+from dicomlab.dissect.network import End
 from dicomlab.dissect.rows import Row, Rows, Spool
 from dicomlab.dissect.talk import MessageRow, PduRow
 from dicomlab.model import (
@@ -141,7 +142,17 @@ class MakeAssociation:
             frames,
             tuple([_ending(one, sides, frames) for one in endings]),
             echoed,
+            partial(self._look, row),
         )
+
+    def _look(self, row: Row, index: int) -> Pdu:
+        """The PDU at an index in the association of a row."""
+        first, pdus, ends, begins = row[1], row[10], row[16], row[17]
+        return self._pdu(first, ends, begins)(index, Rows.of(self._spool, pdus)[index])
+
+    def _pdu(self, first: int, ends: tuple[End, End], begins: tuple[int, int]) -> _Pdu:
+        ways = Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1])
+        return _Pdu(self._source, SIDES[first], ways, with_frames=self._with_frames)
 
     def __call__(self, _: int, row: Row) -> Association:
         """The association of a row."""
@@ -151,11 +162,10 @@ class MakeAssociation:
             frames, endings, echoed,
         ) = row  # fmt: skip
         sides = SIDES[first]
-        ways = (Way(ends[0], ends[1], begins[0]), Way(ends[1], ends[0], begins[1]))
-        make_pdu = _Pdu(self._source, sides, ways, with_frames=self._with_frames)
+        make_pdu = self._pdu(first, ends, begins)
         all_pdus = Rows.of(self._spool, pdus)
         agreed = tuple(PresentationContext(*one) for one in contexts_)
-        origin = Origin(self._source, ways, all_pdus, {one.id: one for one in agreed})
+        origin = Origin(self._source, make_pdu.ways, all_pdus, {one.id: one for one in agreed})
         missing, retransmitted, early = map(_by_side, counts)
         return Association(
             connection=number,
@@ -194,14 +204,14 @@ class _Pdu:
     ) -> None:
         self._source = source
         self.sides = sides
-        self._ways = ways
+        self.ways = ways
         self.with_frames = with_frames
 
     def __call__(self, index: int, row: Row) -> Pdu:
         side, code, start, stop, stated, first, last, time, complete, _, _ = row
         return Pdu(
             _NAMES[code],
-            Tree(self._source, self._ways[side], row),
+            Tree(self._source, self.ways[side], row),
             self.sides[side],
             time,
             (first, last) if self.with_frames else None,
