@@ -963,19 +963,21 @@ def _paint_pdu(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     tip = line + SLOPE
     sheet.shape([(end - way, tip), (end - way * 17, tip - 8), (end - way * 17, tip + 7)], colour)
     severity = _TONE_SEVERITY[step.tone]
-    label = sheet.fitted(step.label, FAR - LEFT - 60, 17, bold=True)
+    room = FAR - LEFT - 60
+    size = 17 if sheet.width(step.label, 17, bold=True) <= room else 14
+    label = sheet.fitted(step.label, room, size, bold=True)
     sheet.text(
         MIDDLE,
         line - 5,
         label,
-        17,
+        size,
         bold=True,
         ha="center",
         colour=colour if step.tone == "error" else "",
     )
     if severity:
         _paint_symbol(
-            sheet, MIDDLE - sheet.width(label, 17, bold=True) / 2 - 20, line - 11, severity
+            sheet, MIDDLE - sheet.width(label, size, bold=True) / 2 - 20, line - 11, severity
         )
     for place, text in enumerate(_details(step)):
         sheet.text(

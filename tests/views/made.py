@@ -20,6 +20,7 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode, finding
+from dicomlab.spec.command import COMMAND_FIELDS
 from dicomlab.views.reach import Call, Reach
 
 MS = 1_000_000  # nanoseconds
@@ -117,10 +118,9 @@ def _messages(pdus: Sequence[Pdu]) -> list[Message]:
         if command is None:
             continue
         value = {name: one.value for name, one in elements.items()}
-        names = {0x30: "C-ECHO-RQ", 0x8030: "C-ECHO-RSP", 0x01: "C-STORE-RQ", 0x8001: "C-STORE-RSP"}
         found.append(
             Message(
-                type=names.get(command.value, f"{command.value:04X}H"),
+                type=COMMAND_FIELDS[command.value],
                 sender=pdu.sender or "requestor",
                 context_id=1,
                 message_id=value.get("Message ID"),

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
+from dicomlab.protocol.build import build
+from dicomlab.spec.command import BY_NAME
 from dicomlab.views import figures, viewmodel
 from dicomlab.views.viewmodel import ByteLayout
 from tests.views import gallery, made
@@ -74,6 +76,14 @@ def test_an_echo_fits_one_slide_and_twenty_contexts_fit_few() -> None:
 
 def test_five_hundred_messages_fit_one_slide() -> None:
     assert len(figures.pages(made.long(500))) == 1
+
+
+@pytest.mark.parametrize("kind", [one for one in BY_NAME if one.endswith("-RSP")])
+def test_the_longest_name_of_a_message_is_not_cut(kind: str) -> None:
+    answer = build(kind, message_id_being_responded_to=65535, status=0, presentation_context_id=1)
+    lines: list[made.Line] = [("acceptor", answer, 1.0)]
+    drawn = texts(figures.draw(made.association(lines, by="requestor")))
+    assert f"P-DATA-TF · {kind}, answers message ID 65535" in drawn
 
 
 def test_a_page_that_there_is_not_is_refused() -> None:
