@@ -410,9 +410,9 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
     where = Where("acceptor", accept)
     refused = 0
     for context in association.presentation_contexts:
-        if context[3] not in (None, _ACCEPTED):
-            refused += 1
-        if refused <= _MANY_REFUSED and (asked or context[3]):
+        is_refused = context[3] not in (None, _ACCEPTED)
+        refused += is_refused
+        if (refused <= _MANY_REFUSED or not is_refused) and (asked or context[3]):
             yield from _context(context, where, asked=asked)
     if refused > _MANY_REFUSED:
         what = f"{refused - _MANY_REFUSED} more presentation contexts were refused"

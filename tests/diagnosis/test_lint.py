@@ -442,6 +442,19 @@ def test_what_is_alike_is_listed_up_to_a_limit_and_counted_to_the_last() -> None
     assert long[-1].what == "900 more of these in this direction"
 
 
+def test_behind_many_refused_contexts_an_accepted_one_is_still_looked_at() -> None:
+    asked, answered = asking(), refusing(3)
+    for _ in range(11):
+        asked.add("Presentation Context", abstract_syntax="1.2.840.10008.5.1.4.1.1.2")
+        answered.add("Presentation Context", result_reason=3)
+    answered.override("Presentation Context[11]/Result/Reason", 0)
+    answered.override("Presentation Context[11]/Transfer Syntax/Transfer-syntax-name", b"1.2.3")
+    found = conversed([*requestor(asked), *acceptor(answered), *BYE]).findings
+    assert codes(found).count("abstract-syntax-unsupported") == 8
+    assert "transfer-syntax-not-proposed" in codes(found)
+    assert "3 more presentation contexts were refused" in [one.what for one in found]
+
+
 def test_more_open_requests_than_are_kept_accuse_nobody_of_a_stray_answer() -> None:
     many = agreed(ask=window(0), accept=window(0))
     asked = b"".join(bytes(ask(ident)) for ident in range(OPEN + 10))
