@@ -138,12 +138,12 @@ _STYLE = "".join(
         ".dl-static table.dl-reach{table-layout:fixed!important;width:100%;max-width:62em}",
         ".dl-static table.dl-reach thead th{font-weight:bold}",
         # sequence
-        ".dl-static table.dl-ladder{min-width:860px}",
+        ".dl-static table.dl-ladder{width:100%;min-width:720px;max-width:900px}",
         ".dl-static table.dl-ladder thead th.dl-lane{border:0;color:var(--dl-ink)}",
         ".dl-static table.dl-ladder .dl-ends{display:flex;justify-content:space-between;gap:3em}",
         ".dl-static table.dl-ladder .dl-ends div:last-child{text-align:right}",
         ".dl-static table.dl-ladder tbody td.dl-lane{border-left:2px solid var(--dl-muted);",
-        "border-right:2px solid var(--dl-muted);padding:.4em 0;min-width:540px}",
+        "border-right:2px solid var(--dl-muted);padding:.4em 0;width:100%}",
         ".dl-static table.dl-ladder td.dl-lane div{text-align:center;padding:0 1.4em}",
         ".dl-static table.dl-ladder .dl-arrow+div{padding-top:.25em!important}",
         ".dl-static table.dl-ladder .dl-arrow{border-bottom:2px solid;position:relative;",
@@ -331,10 +331,10 @@ def _step(step: Step) -> str:
         lane = _arrow(step) + details
     return (
         f'<tr><td class="dl-quiet dl-whole">{step.numbers}</td>'
-        f'<td>{time}<br><span class="dl-quiet">{gap}</span></td>'
-        f'<td style="text-align:right">{_state(step.requestor)}{_wrong(step, "requestor")}</td>'
+        f'<td class="dl-whole">{time}<br><span class="dl-quiet">{gap}</span></td>'
+        f'<td class="dl-whole" style="text-align:right">{_state(step.requestor)}{_wrong(step, "requestor")}</td>'
         f'<td class="dl-lane{broken}" style="text-align:center">{lane}</td>'
-        f"<td>{_state(step.acceptor)}{_wrong(step, 'acceptor')}</td></tr>"
+        f'<td class="dl-whole">{_state(step.acceptor)}{_wrong(step, "acceptor")}</td></tr>'
     )
 
 
