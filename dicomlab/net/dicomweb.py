@@ -9,13 +9,14 @@ import asyncio
 import json
 import socket
 import threading
+from collections.abc import Iterable
 from io import BytesIO
 from types import TracebackType
 from typing import Self
 
 from pydicom import dcmread
 from pydicom.config import IGNORE
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -48,6 +49,7 @@ RETURNED = (
 )
 _JSON = "application/dicom+json"
 _LARGEST = 1 << 26  # bytes of a request
+_BULK = 0x7FE00000  # the first tag of pixel data, which no search returns
 _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0xA700, 0xC000  # Failure Reason (PS3.18 Table I.2-2)
 _ALL, _SOME, _NONE = 200, 202, 409  # of the images were stored (PS3.18 Table 10.5.3-1)
 
@@ -175,9 +177,10 @@ class _Search(_Resource):
         asked = {name: ",".join(self.get_query_arguments(name)) for name in self.request.arguments}
         try:
             first, most = (int(asked.pop(*one)) for one in (("offset", "0"), ("limit", "1000")))
-            wanted = (*RETURNED[len(uids)], *filter(None, asked.pop("includefield", "").split(",")))
+            asked.pop("fuzzymatching", None)  # names match literally, whatever is asked
+            included = self._included(asked.pop("includefield", ""))
             identifier = self.identifier(LEVELS[len(uids)], uids)
-            for name in wanted:
+            for name in (*RETURNED[len(uids)], *included):
                 key = _key(name, "")
                 identifier.setdefault(key.tag, key)
             for name, value in asked.items():
@@ -193,6 +196,16 @@ class _Search(_Resource):
             del one.QueryRetrieveLevel
             one.RetrieveURL = self.url_of(one)
         self.answer(200, _JSON, json.dumps([one.to_json_dict() for one in found]))
+
+    def _included(self, fields: str) -> Iterable[str]:
+        """The attributes that an answer has besides; ``all`` are those that the images have."""
+        names = list(filter(None, fields.split(",")))
+        if "all" not in names:
+            return names
+        tags = set[int]().union(*(image.keys() for image in self.store.images))
+        return [
+            keyword_for_tag(one) for one in sorted(tags) if one < _BULK and keyword_for_tag(one)
+        ]
 
 
 class _Studies(_Search):

@@ -79,10 +79,18 @@ def test_from_study_to_series_to_images(web: httpx.Client) -> None:
         ({"PatientName": "*LYNX"}, 1),
         ({"StudyDate": "20260101-20260131"}, 6),
         ({"includefield": "PatientComments"}, 6),
+        ({"fuzzymatching": "true", "PatientName": "*LYNX"}, 1),
     ],
 )
 def test_the_parameters_of_a_search(params: dict[str, Any], found: int, web: httpx.Client) -> None:
     assert len(web.get("/studies", params=params).json()) == found
+
+
+def test_all_fields_are_those_that_the_images_have_but_no_pixels(web: httpx.Client) -> None:
+    one, *_ = web.get("/studies", params={"includefield": "all"}).json()
+    few, *_ = web.get("/studies").json()
+    assert {"00080060", "00280010"} <= one.keys() - few.keys()
+    assert "7FE00010" not in one
 
 
 def test_a_list_of_uids_is_any_of_them(web: httpx.Client) -> None:
