@@ -332,17 +332,18 @@ def _step(step: Step) -> str:
     return (
         f'<tr><td class="dl-quiet dl-whole">{step.numbers}</td>'
         f'<td class="dl-whole">{time}<br><span class="dl-quiet">{gap}</span></td>'
-        f'<td class="dl-whole" style="text-align:right">{_state(step.requestor)}{_wrong(step, "requestor")}</td>'
+        f'<td class="dl-whole" style="text-align:right">{_at(step, "requestor")}</td>'
         f'<td class="dl-lane{broken}" style="text-align:center">{lane}</td>'
-        f'<td class="dl-whole">{_state(step.acceptor)}{_wrong(step, "acceptor")}</td></tr>'
+        f'<td class="dl-whole">{_at(step, "acceptor")}</td></tr>'
     )
 
 
-def _wrong(step: Step, side: Side) -> str:
-    """What stands beside the state of a receiver that must not get this PDU."""
+def _at(step: Step, side: Side) -> str:
+    """The state of a side, and whether it is one that must not get this PDU."""
+    state = _state(step.requestor if side == "requestor" else step.acceptor)
     if step.illegal is None or step.illegal.receiver != side:
-        return ""
-    return f'<br><b class="dl-tone-error">{_SYMBOLS["error"]} not allowed</b>'
+        return state
+    return f'{state}<br><b class="dl-tone-error">{_SYMBOLS["error"]} not allowed</b>'
 
 
 def _arrow(step: Step) -> str:
