@@ -55,7 +55,6 @@ CAPTURES: dict[tuple[str, int], str] = {
     ("move_failed.pcapng", 1): "nothing-listens",
     ("no_answer.pcapng", 0): "firewall-drops",
     ("no_context_abstract.pcapng", 0): "sop-class-not-offered",
-    ("port_80.pcapng", 1): "web-client",
     ("refused_port.pcapng", 0): "nothing-listens",
     ("refused_port.pcapng", 1): "nothing-listens",
     ("reject_called.pcapng", 0): "called-ae-title-wrong",

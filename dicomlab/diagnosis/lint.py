@@ -337,14 +337,28 @@ def awaited_from(association: AssociationLine) -> Side | None:
     opened = {one.type for one in association.pdus if one.type in _OPENING}
     if opened == {"A-ASSOCIATE-RQ"}:
         return "acceptor"
+    deaf = _deaf(association)
     open_requests: dict[tuple[Side, Any], Side] = {}
     for one in association.messages:
         if one.type.endswith("-RSP"):
-            if names.status_class(one.status or 0) != "Pending":
+            unheard = one.time is not None and one.time > deaf.get(_OPPOSITE[one.sender], one.time)
+            if not unheard and names.status_class(one.status or 0) != "Pending":
                 open_requests.pop((_OPPOSITE[one.sender], one.responding_to), None)
         elif one.type != "C-CANCEL-RQ" and one.complete and len(open_requests) < OPEN:
             open_requests[one.sender, one.message_id] = _OPPOSITE[one.sender]
     return next(reversed(open_requests.values()), None)  # within a C-GET: that of its C-STORE
+
+
+def _deaf(association: AssociationLine) -> dict[Side, int]:
+    """Who heard nothing any more, and since when: who had sent a FIN, and then a RST in answer."""
+    closed: dict[Side, int] = {}
+    found: dict[Side, int] = {}
+    for one in association.endings:
+        if one.kind == "FIN" and one.time is not None:
+            closed.setdefault(one.sender, one.time)
+        elif one.kind == "RST" and one.sender in closed:
+            found.setdefault(one.sender, closed[one.sender])
+    return found
 
 
 def _owing(association: AssociationLine) -> Side | None:
@@ -408,15 +422,18 @@ def _contexts(association: AssociationLine, course: _Course) -> Iterator[Said]:
     # what was not proposed, or not answered, may be among missing bytes
     asked = "A-ASSOCIATE-RQ" in course.first and not any(association.missing_bytes.values())
     where = Where("acceptor", accept)
+    taken = {one[1]: one[0] for one in association.presentation_contexts if one[3] == _ACCEPTED}
     refused = 0
+    more: Counter[str] = Counter()  # that were refused, by what is found of them
     for context in association.presentation_contexts:
-        is_refused = context[3] not in (None, _ACCEPTED)
-        refused += is_refused
-        if (refused <= _MANY_REFUSED or not is_refused) and (asked or context[3]):
-            yield from _context(context, where, asked=asked)
-    if refused > _MANY_REFUSED:
-        what = f"{refused - _MANY_REFUSED} more presentation contexts were refused"
-        yield Said("context-refused", what, where)
+        for said in _context(context, where, taken, asked=asked):
+            refused += context[3] not in (None, _ACCEPTED)
+            if refused <= _MANY_REFUSED or context[3] in (None, _ACCEPTED):
+                yield said
+            else:
+                more[said.code] += 1
+    for code, number in more.items():
+        yield Said(code, f"{number} more presentation contexts were refused", where)
     results = [one[3] for one in association.presentation_contexts]
     if asked and results and _ACCEPTED not in results:
         many = len(results)
@@ -429,8 +446,13 @@ def _all_agreed(contexts: tuple[tuple[Any, ...], ...]) -> bool:
     return bool(contexts) and all(one[3] == _ACCEPTED and one[4] in one[2] for one in contexts)
 
 
-def _context(context: tuple[Any, ...], accept: Where, *, asked: bool) -> Iterator[Said]:
+def _context(
+    context: tuple[Any, ...], accept: Where, taken: Mapping[Any, int], *, asked: bool
+) -> Iterator[Said]:
+    """What became of one; ``taken`` are accepted contexts by their abstract syntax."""
     ident, abstract, proposed, result, accepted = context
+    if not asked and result in (None, _ACCEPTED):
+        return
     where = accept._replace(path=f"Presentation Context[id={ident}]")
     name = f"presentation context {ident}"
     if asked and abstract is None and not proposed:
@@ -438,21 +460,27 @@ def _context(context: tuple[Any, ...], accept: Where, *, asked: bool) -> Iterato
     elif result is None:
         yield Said("context-unanswered", f"{name} has no answer", accept)
     elif result != _ACCEPTED:
-        yield _refused(ident, abstract, proposed, result, where)
+        yield _refused(ident, abstract, proposed, result, where, taken.get(abstract))
     elif accepted is not None and accepted not in proposed:
         what = f"{name} was accepted with {_uid(accepted)}"
         yield Said("transfer-syntax-not-proposed", what, where)
 
 
 def _refused(
-    ident: int, abstract: str | None, proposed: tuple[str, ...], result: int, where: Where
+    ident: int,
+    abstract: str | None,
+    proposed: tuple[str, ...],
+    result: int,
+    where: Where,
+    taken: int | None,
 ) -> Said:
     name = f"presentation context {ident}, {_uid(abstract)}"
+    if result == _NO_TRANSFER or (result == _NO_ABSTRACT and taken is not None):
+        what = f"{name}: none of {', '.join(map(_uid, proposed[:4]))} is taken"
+        offered = f"; {_uid(abstract)} itself is, in context {taken}" if taken is not None else ""
+        return Said("transfer-syntax-unsupported", what + offered, where)
     if result == _NO_ABSTRACT:
         return Said("abstract-syntax-unsupported", f"{name}, is not offered", where)
-    if result == _NO_TRANSFER:
-        what = f"{name}: none of {', '.join(map(_uid, proposed[:4]))} is taken"
-        return Said("transfer-syntax-unsupported", what, where)
     meaning = names.CONTEXT_RESULTS.get(result, f"result {result}")
     return Said("context-refused", f"{name}: {meaning}", where)
 

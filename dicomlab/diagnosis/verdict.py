@@ -81,7 +81,7 @@ class _Reason:
 class Party:
     """One end, as texts name it."""
 
-    title: str  # AE title, or what stands for one
+    title: str | None  # AE title, as far as it is known
     address: str  # without its port
     port: str
 
@@ -100,28 +100,31 @@ class Parties:
         return {
             "requestor": _at(requestor.title, requestor.address),
             "acceptor": _at(acceptor.title, f"{acceptor.address}, port {acceptor.port}"),
-            "calling": requestor.title,
-            "called": acceptor.title,
+            "calling": requestor.title or _NOT_RECORDED,
+            "called": acceptor.title or _NOT_RECORDED,
             "here": requestor.address,
             "there": acceptor.address,
             "port": acceptor.port,
         }
 
     def __str__(self) -> str:
-        return f"{self.requestor.title} → {self.acceptor.title}"
+        return f"{_shown(self.requestor.title)} → {_shown(self.acceptor.title)}"
 
 
-def _at(title: str, address: str) -> str:
-    return f"{title} at {address}" if title else f"the application at {address}"
+def _at(title: str | None, address: str) -> str:
+    return f"{_shown(title)} at {address}"
 
 
 def _party(title: str | None, end: str) -> Party:
     address, _, port = end.rpartition(":")
-    return Party(_shown(title), printable(address.strip("[]")), port)
+    return Party(printable(title) if title else None, printable(address.strip("[]")), port)
 
 
 def _shown(title: str | None) -> str:
     return printable(title) if title else "the application"
+
+
+_NOT_RECORDED = "(not recorded)"  # for an AE title
 
 
 # --- what is asked for from outside --------------------------------------------------------------
@@ -546,9 +549,16 @@ def _caller_unknown(case: _Case, said: str, odd: tuple[str, ...]) -> Iterator[_R
     other = case.titles.by_address.get(here)
     known = other is not None and other != case.line.calling_ae_title
     accepted = (f"{printable(other or '')} was accepted there from {here}",) if known else ()
-    yield _Reason("calling-ae-title-unknown", "likely", (said,), (same, *accepted))
+    unknown = _Reason("calling-ae-title-unknown", "likely", (said,), (same, *accepted))
     likelihood: Likelihood = "likely" if known else "possible"
-    yield _Reason("calling-ae-title-wrong", likelihood, (said, *accepted, *odd), (same,))
+    wrong = _Reason("calling-ae-title-wrong", likelihood, (said, *accepted, *odd), (same,))
+    misspelled = known and _folded(other) == _folded(case.line.calling_ae_title)
+    yield from (wrong, unknown) if misspelled else (unknown, wrong)
+
+
+def _folded(title: str | None) -> str:
+    """A title without what people overlook in it."""
+    return "".join((title or "").split()).casefold()
 
 
 def _called_unknown(case: _Case, said: str, odd: tuple[str, ...]) -> Iterator[_Reason]:
@@ -582,15 +592,18 @@ def _identity_refused(case: _Case, said: str) -> Iterator[_Reason]:
 def _nothing_in_common(case: _Case) -> Iterator[_Reason]:
     """Why presentation contexts were not accepted, by the results that they got."""
     alone = "certain" if case.found("no-context-accepted") else "likely"
-    groups: dict[int | None, list[tuple[Any, ...]]] = {}
+    taken = {one[1] for one in case.line.presentation_contexts if one[3] == _ACCEPTED}
+    groups: dict[tuple[int | None, bool], list[tuple[Any, ...]]] = {}
     for one in case.refused:
-        groups.setdefault(one[3], []).append(one)
-    for result, contexts in sorted(groups.items(), key=lambda item: -len(item[1])):
+        groups.setdefault((one[3], one[1] in taken), []).append(one)
+    for (result, otherwise), contexts in sorted(groups.items(), key=lambda item: -len(item[1])):
         proposed = {uid for one in contexts for uid in one[2]}
         if result not in _REFUSALS:  # a finding says that there is no such result
             continue
         code, likelihood = _REFUSALS[result]
-        if result == _NO_TRANSFER and names.IMPLICIT_VR_LITTLE_ENDIAN in proposed:
+        if otherwise and result in (_NO_ABSTRACT, _NO_TRANSFER):
+            code = "other-transfer-syntax-only"
+        elif result == _NO_TRANSFER and names.IMPLICIT_VR_LITTLE_ENDIAN in proposed:
             code = "implicit-vr-refused"
         meaning = (
             names.CONTEXT_RESULTS.get(result, f"result {result}") if result is not None else ""
@@ -696,6 +709,8 @@ def _silence(case: _Case, said: str) -> Iterator[_Reason]:
         waited = _answered_after(case, late)
         yield _Reason("answer-too-late", "certain", (said, after), places={"seconds": waited})
         return
+    if case.foreign("acceptor"):
+        return  # it did say something
     if not case.accepted:
         same = ("no byte tells these apart: the acceptor said nothing",)
         yield _Reason("acceptor-hangs", "likely", (said,), same)
@@ -879,7 +894,7 @@ def _statuses(case: _Case) -> Iterator[_Reason]:
         code = _status_cause(status, service)
         many = f"{number} {service}" if number > 1 else service
         places = {
-            "what": printable(destination or "") or f"{service} of {_uid(sop_class)}",
+            "what": _asked_for(service, sop_class, destination),
             "status": f"{status:04X}H, {meaning}",
             "side": sender,
         }
@@ -891,6 +906,13 @@ def _statuses(case: _Case) -> Iterator[_Reason]:
         said = sorted(one for one in comments if SAYS in one)[:TOLD]
         likelihood: Likelihood = "likely" if code == "request-refused" else "certain"
         yield _Reason(code, likelihood, (evidence, *said), places=places)
+
+
+def _asked_for(service: str, sop_class: str | None, destination: str | None) -> str:
+    """What was asked for: of a C-MOVE its destination, as far as it is known."""
+    if service == "C-MOVE":
+        return printable(destination or "") or "that the C-MOVE-RQ names (not recorded)"
+    return f"{service} of {_uid(sop_class)}"
 
 
 def _status_cause(status: int, service: str) -> str:
@@ -953,8 +975,11 @@ def _refused_alone(connection: Connection) -> _Alone:
     return "the connection was refused.", reasons
 
 
-def _no_answer_alone(_: Connection) -> _Alone:
-    said = "the connection request was repeated, and nothing came back"
+def _no_answer_alone(connection: Connection) -> _Alone:
+    begun, ended = connection.start_time, connection.stop_time
+    said = "the connection request got no answer"
+    if begun is not None and ended is not None and ended > begun:
+        said = f"the connection request was repeated for {seconds(ended - begun)}: no answer"
     return "the connection request got no answer.", [
         _Reason("firewall-drops", "likely", (said,), _alike(("machine-off",))),
         _Reason("machine-off", "possible", (said,), _alike(("firewall-drops",))),

@@ -451,6 +451,8 @@ class _Conversation:
             yield finding("connection-unused", what)
         else:
             found = [list(_foreign(reader.beginning)) for reader in self.talk.readers]
+            if kind == "not-dicom" and all(found):
+                return  # they speak another protocol with each other, which is nobody's mistake
             both = all(any(one[0] == "not-dicom-tls" for one in each) for each in found)
             for side, each in zip(self.sides, found, strict=True):
                 for code, what, span in each:

@@ -269,6 +269,13 @@ CAUSES: dict[str, CauseRow] = {
         "allows {syntaxes}",
         "the conformance statement of {acceptor} lists its transfer syntaxes",
     ),
+    "other-transfer-syntax-only": CauseRow(
+        "the acceptor takes {what}, but not in {syntaxes}",
+        _CALLER,
+        "let it send in a transfer syntax that was accepted, and convert the images to that; or "
+        "whoever runs {acceptor} allows {syntaxes}",
+        "the log of {requestor} says that it could not convert, or had nothing to send",
+    ),
     "implicit-vr-refused": CauseRow(
         "the acceptor refuses Implicit VR Little Endian for {what}",
         _PEER,
@@ -398,15 +405,15 @@ CAUSES: dict[str, CauseRow] = {
     "move-destination-unknown": CauseRow(
         "the acceptor does not know the move destination {what}",
         _PEER,
-        "register AE title {what} with its address and port as a destination; capitals count",
-        "its list of known AE titles has no {what}",
+        "register the AE title {what} with its address and port as a destination; capitals count",
+        "its list of known AE titles lacks this destination",
     ),
     "sub-operations-failed": CauseRow(
         "the acceptor could not hand over all instances",
         _PEER,
-        "see whether {what} runs, and accepts {called} as a caller, at the address that is entered "
-        "for it",
-        "send a C-ECHO from {acceptor} to {what}",
+        "see whether the destination {what} runs, and accepts {called} as a caller, at the address "
+        "that is entered for it",
+        "send a C-ECHO from {acceptor} to that destination",
     ),
     "data-set-refused": CauseRow(
         "the acceptor cannot use the data set",

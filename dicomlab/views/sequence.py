@@ -98,14 +98,15 @@ def ladder(association: Association, most: int = STEPS, *, going: bool = False) 
     acceptor = end_of("acceptor", association.called_ae_title, str(association.acceptor))
     steps = [_step(association, run) for run in outline(association, most)]
     outcome, tone = outcome_of(association)
-    ending = _ending(association, steps)
     if going and association.outcome.by is None:
-        outcome, tone, ending = GOING, "plain", iter(())
+        outcome, tone = GOING, "plain"
+    else:
+        steps = _ended(association, steps)
     return Ladder(
         title=f"{requestor.title} → {acceptor.title}",
         requestor=requestor,
         acceptor=acceptor,
-        steps=tuple(_timed([*_opened(association), *steps, *ending])),
+        steps=tuple(_timed([*_opened(association), *steps])),
         pdus=len(association.pdus),
         outcome=outcome,
         tone=tone,
@@ -292,27 +293,53 @@ def _status_tone(status: int) -> Tone:
     return tones.get(names.status_class(status), "warning")
 
 
-def _ending(association: Association, steps: Sequence[Step]) -> Iterator[Step]:
-    """What follows the last PDU and is none."""
+def _ended(association: Association, steps: list[Step]) -> list[Step]:
+    """The steps with the end of the connection; what its other side said afterwards is late."""
     outcome = association.outcome
-    last = next((one for one in reversed(steps) if one.kind == "pdu"), None)
     if outcome.ended in ("unanswered", "closed-without-release") and outcome.by:
-        before = (last.requestor.after, last.acceptor.after) if last else ("", "")
-        requestor, acceptor = (
-            _closing(state, closes=side == outcome.by)
-            for side, state in zip(("requestor", "acceptor"), before, strict=True)
-        )
-        yield Step(
-            "closed",
-            f"TCP {how_closed(association)} by the {outcome.by}",
-            tone="error",
-            sender=outcome.by,
-            time=association.stop_time,
-            requestor=requestor,
-            acceptor=acceptor,
-        )
-    elif outcome.ended in ("unanswered", "capture-ends"):
-        yield Step("end", "The recording ends here", tone="warning", time=association.stop_time)
+        by = outcome.by
+        ends = (one.time for one in association.endings if one.sender == by)
+        time = next((one for one in ends if one is not None), association.stop_time)
+        place = len(steps)
+        while place and _is_late(steps[place - 1], by, time):
+            place -= 1
+        late = [_too_late(one, by) for one in steps[place:]]
+        return [*steps[:place], _closed(association, by, time, steps[:place]), *late]
+    if outcome.ended in ("unanswered", "capture-ends"):
+        label = "The recording ends here"
+        return [*steps, Step("end", label, tone="warning", time=association.stop_time)]
+    return steps
+
+
+def _is_late(step: Step, by: Side, closed: int | None) -> bool:
+    """Whether a PDU came from the other side when the connection had been closed."""
+    known = step.kind == "pdu" and step.sender != by and step.time is not None
+    return known and closed is not None and (step.time or 0) > closed
+
+
+def _too_late(step: Step, by: Side) -> Step:
+    details = *step.details, f"too late: the {by} had closed"
+    if by == "requestor":
+        return replace(step, details=details, requestor=Move(after="Sta1"))
+    return replace(step, details=details, acceptor=Move(after="Sta1"))
+
+
+def _closed(association: Association, by: Side, time: int | None, steps: Sequence[Step]) -> Step:
+    last = next((one for one in reversed(steps) if one.kind == "pdu"), None)
+    before = (last.requestor.after, last.acceptor.after) if last else ("", "")
+    requestor, acceptor = (
+        _closing(state, closes=side == by)
+        for side, state in zip(("requestor", "acceptor"), before, strict=True)
+    )
+    return Step(
+        "closed",
+        f"TCP {how_closed(association)} by the {by}",
+        tone="error",
+        sender=by,
+        time=time,
+        requestor=requestor,
+        acceptor=acceptor,
+    )
 
 
 def _closing(state: str, *, closes: bool) -> Move:

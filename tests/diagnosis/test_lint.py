@@ -444,15 +444,26 @@ def test_what_is_alike_is_listed_up_to_a_limit_and_counted_to_the_last() -> None
 
 def test_behind_many_refused_contexts_an_accepted_one_is_still_looked_at() -> None:
     asked, answered = asking(), refusing(3)
-    for _ in range(11):
-        asked.add("Presentation Context", abstract_syntax="1.2.840.10008.5.1.4.1.1.2")
+    for number in range(11):
+        asked.add("Presentation Context", abstract_syntax=f"1.2.840.10008.5.1.4.1.1.{number}")
         answered.add("Presentation Context", result_reason=3)
     answered.override("Presentation Context[11]/Result/Reason", 0)
     answered.override("Presentation Context[11]/Transfer Syntax/Transfer-syntax-name", b"1.2.3")
     found = conversed([*requestor(asked), *acceptor(answered), *BYE]).findings
-    assert codes(found).count("abstract-syntax-unsupported") == 8
+    refused = [one.what for one in found if one.code == "abstract-syntax-unsupported"]
+    assert len(refused) == 9
+    assert refused[-1] == "3 more presentation contexts were refused"
     assert "transfer-syntax-not-proposed" in codes(found)
-    assert "3 more presentation contexts were refused" in [one.what for one in found]
+
+
+def test_a_sop_class_that_another_context_was_accepted_for_is_offered() -> None:
+    asked, answered = asking(), refusing(3)
+    asked.add("Presentation Context", abstract_syntax="1.2.840.10008.1.1")
+    answered.add("Presentation Context")
+    found = conversed([*requestor(asked), *acceptor(answered), *BYE])
+    assert "abstract-syntax-unsupported" not in codes(found.findings)
+    assert "transfer-syntax-unsupported" in codes(found.findings)
+    assert [one.code for one in found.verdict.causes] == ["other-transfer-syntax-only"]
 
 
 def test_more_open_requests_than_are_kept_accuse_nobody_of_a_stray_answer() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 import dicomlab as dl
 from dicomlab.captures import from_exchange
-from dicomlab.diagnosis.verdict import of_attempt
-from dicomlab.model import Association, Connection, Endpoint, Side, Verdict
+from dicomlab.diagnosis.elsewhere import Titles
+from dicomlab.diagnosis.verdict import of_association, of_attempt
+from dicomlab.model import Association, Connection, Endpoint, Side, Verdict, association_line
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.leaves import finding
 from dicomlab.spec import names
@@ -76,6 +77,14 @@ def with_identity() -> Draft:
     draft = request()
     draft.add("User Identity Negotiation", user_identity_type=1)
     return draft
+
+
+def twice() -> tuple[Said, ...]:
+    """One SOP Class in two contexts, of which one is accepted; and nothing is asked."""
+    draft, accept = request(), build("A-ASSOCIATE-AC")
+    draft.add("Presentation Context", abstract_syntax=names.VERIFICATION)
+    accept.add("Presentation Context", presentation_context_id=3, result_reason=3)
+    return asks(draft), answers(accept), *RELEASE
 
 
 def broken_version() -> Draft:
@@ -152,6 +161,7 @@ CASES: dict[str, tuple[Said, ...]] = {
     "connection-lost": (ASKS, ACCEPTS, ECHO, answers(b"")),
     "no-release": (ASKS, ACCEPTS, ECHO, DONE, asks(b"")),
     "release-unanswered": (ASKS, ACCEPTS, ECHO, DONE, RELEASE[0], answers(b"")),
+    "other-transfer-syntax-only": twice(),
     "answer-missing": (ASKS, ACCEPTS, ECHO, *RELEASE),
     "wrong-answer": (
         ASKS, ACCEPTS, ECHO,
@@ -241,6 +251,53 @@ def test_other_associations_of_a_capture_are_evidence(root: Path) -> None:
     assert unknown.causes[0].evidence[0] == "ARCHIVE is served there: it accepted US3"
     assert misspelled.causes[0].code == "called-ae-title-wrong"
     assert "accepted there was who called ARCHIVE" in misspelled.causes[0].evidence
+
+
+def test_a_title_that_differs_in_what_people_overlook_is_the_callers_mistake() -> None:
+    refused = from_exchange(
+        [
+            (SECOND, "requestor", bytes(request())),
+            (2 * SECOND, "acceptor", bytes(rejects(1, 1, 3)[1])),
+        ],
+        REQUESTOR,
+        ACCEPTOR,
+    ).associations[0]
+    for other, first in (("Ct 3", "calling-ae-title-wrong"), ("US3", "calling-ae-title-unknown")):
+        known = Titles(by_address={REQUESTOR.address: other})
+        told = of_association(association_line(refused), lambda _, known=known: known)
+        assert told.causes[0].code == first
+
+
+def test_an_answer_behind_the_fin_of_who_asked_is_too_late() -> None:
+    gone = asks(b"", 1), (*DONE[:2], 0.5)
+    causes = verdict(ASKS, ACCEPTS, ECHO, *gone, asks(None)).causes
+    assert [one.code for one in causes] == ["answer-too-late", "connection-lost"]
+    assert verdict(ASKS, ACCEPTS, ECHO, *gone).causes[0].code == "no-release"  # it may have read on
+
+
+def test_who_has_said_what_it_is_did_not_keep_silent() -> None:
+    page = answers(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    causes = verdict(ASKS, page, asks(build("A-ABORT"), 30)).causes
+    assert [one.code for one in causes] == ["web-server"]
+
+
+def test_a_conversation_in_another_protocol_is_nobodys_mistake() -> None:
+    said = asks(b"GET / HTTP/1.1\r\n\r\n"), answers(b"HTTP/1.1 200 OK\r\n\r\n")
+    entries = [(SECOND, side, data) for side, data, _ in said if isinstance(data, bytes)]
+    (one,) = from_exchange(entries, REQUESTOR, ACCEPTOR).connections
+    assert one.kind == "not-dicom"
+    assert not one.findings
+    assert one.verdict == Verdict("10.1.2.2:40000 → 10.1.2.3:104: what was said is not DICOM.")
+
+
+def test_what_was_not_recorded_is_said_to_be_so() -> None:
+    (first, *_) = verdict(rejects(1, 1, 3)).causes
+    assert first.change.startswith("register the calling AE title (not recorded) with the address")
+    said = move(0xA801)
+    unseen = *said[:2], *said[4:]  # without the request
+    causes = verdict(*unseen).causes
+    (cause,) = (one for one in causes if one.code == "move-destination-unknown")
+    assert "the AE title that the C-MOVE-RQ names (not recorded)" in cause.change
 
 
 def test_port_2762_speaks_for_tls() -> None:
