@@ -5,42 +5,15 @@ An answer is laid beside the right one in lines: the fields of bytes, the names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, NamedTuple, SupportsBytes
+from typing import Any, SupportsBytes
 
+from dicomlab.exercises.beside import Compared, Judged, judge
 from dicomlab.exercises.exercise import as_it_is
-from dicomlab.model import Field, Pdu, Role, printable
+from dicomlab.model import Field, Pdu, printable
 from dicomlab.protocol.build import Draft
-
-_LONGEST = 60  # characters of a meaning that a nudge tells
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One line of the right answer beside the same of the given one."""
-
-    name: str
-    given: str  # bytes in hex, or a value in words; empty where there is none
-    right: str
-    meaning: str = ""
-    clause: str = ""
-    start: int | None = None  # of bytes: where they begin
-
-    @property
-    def same(self) -> bool:
-        """Whether both are the same."""
-        return self.given == self.right
-
-
-class Judged(NamedTuple):
-    """A wrong answer: what is wrong in it, what to look at first, where to read, and both."""
-
-    wrong: Any
-    nudge: str
-    clause: str = ""
-    lines: tuple[Compared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,60 +50,9 @@ def _bytes(answer: Any) -> bytes:
     return answer.raw if isinstance(answer, Field) else bytes(answer)
 
 
-def _root(right: Draft | Pdu | Field) -> Field:
-    if isinstance(right, Draft):
-        right = right.pdu
-    return right.root if isinstance(right, Pdu) else right
-
-
 def _judge_bytes(given: bytes, right: Draft | Pdu | Field) -> Judged:
-    root = _root(right)
-    leaves = _leaves(root)
-    lines = tuple(_fields(given, root, leaves))
-    at, wrong = next((at, one) for at, one in enumerate(lines) if not one.same)
-    role = leaves[at][0].role if at < len(leaves) else None
-    return Judged(wrong.name, _nudge(wrong, role, given, root), wrong.clause, lines)
-
-
-def _leaves(root: Field) -> list[tuple[Field, str]]:
-    """The leaves with their names; within an element or item, with its name before."""
-    if not root.children:
-        return [(root, root.name)]
-    named = (
-        (child, child.name if one is root else f"{one.name} / {child.name}")
-        for one in root.walk()
-        for child in one.children
-        if not child.children
-    )
-    return sorted(named, key=lambda pair: pair[0].start)
-
-
-def _fields(given: bytes, root: Field, leaves: Iterable[tuple[Field, str]]) -> Iterator[Compared]:
-    """The leaves of the right answer, each with the bytes that the given one has there."""
-    for leaf, name in leaves:
-        start, stop = leaf.start - root.start, leaf.stop - root.start
-        there = given[start:stop].hex(" ")
-        yield Compared(name, there, leaf.raw.hex(" "), leaf.text, leaf.clause, start)
-    length = root.stop - root.start
-    if len(given) > length:
-        surplus = given[length:].hex(" ")
-        yield Compared("(nothing)", surplus, "", f"{root.name} ends before", root.clause, length)
-
-
-def _nudge(wrong: Compared, role: Role | None, given: bytes, root: Field) -> str:
-    """What to look at first, without telling the bytes."""
-    if not wrong.given:
-        missing = f"{wrong.name} at byte {wrong.start} is missing"
-        return f"{len(given)} bytes are there, but {missing}."
-    if not wrong.right:
-        return f"{root.name} ends after {wrong.start} bytes; yours goes on."
-    where = f"Look at byte {wrong.start}: {wrong.name}"
-    if " ".join(reversed(wrong.given.split())) == wrong.right:
-        return f"{where}. The right bytes are there, in the wrong order: mind the byte order."
-    if role is Role.LENGTH:
-        return f"{where}. It counts the bytes behind itself: count them again."
-    told = len(wrong.meaning) < _LONGEST
-    return f"{where} should say {wrong.meaning}." if told else f"{where}."
+    pdu = right.pdu if isinstance(right, Draft) else right
+    return judge(given, pdu.root if isinstance(pdu, Pdu) else pdu)
 
 
 # --- values ---------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from dicomlab.exercises.answers import Compared, called, is_taken, kind_of
+from dicomlab.exercises.answers import called, is_taken, kind_of
+from dicomlab.exercises.beside import Compared
 from dicomlab.exercises.exercise import Exercise
 from dicomlab.exercises.notes import CHECKED, line
 from dicomlab.exercises.tasks import EXERCISES

@@ -111,7 +111,8 @@ def _share(kind: Kind, given: Any, right: Any) -> float:
         return _leading(given, plain) / len(plain)
     if isinstance(plain, bytes) and given != plain:
         wrong = [one for one in kind.judge(given, right).lines if not one.same]
-        return _ALMOST if len(wrong) == 1 else 0.0
+        almost = len(wrong) == 1 and wrong[0].given and wrong[0].right
+        return _ALMOST if almost else 0.0
     return float(_same(given, plain))
 
 

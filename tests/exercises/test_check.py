@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import nbformat
@@ -13,10 +14,15 @@ import pytest
 import dicomlab as dl
 from dicomlab.exercises import EXERCISES, Exercise, check
 from dicomlab.exercises.notes import CHECKED
-from dicomlab.model import DicomlabError
+from dicomlab.model import DicomlabError, Field
 from dicomlab.protocol.build import build
+from dicomlab.spec.names import EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT
+from dicomlab.spec.names import IMPLICIT_VR_LITTLE_ENDIAN as IMPLICIT
 from tests.conftest import ROOT
 
+MR = "1.2.840.10008.5.1.4.1.1.4"
+# the sub-item that 03-3 asks for, of Enhanced MR Image Storage
+ENHANCED = b"\x54\x00\x00\x1f\x00\x1b" + f"{MR}.1".encode() + b"\x00\x01"
 RELEASE = bytes.fromhex("05000000000400000000")
 BLANKS = (None, ..., b"", bytearray(), "", [], set(), {})
 
@@ -123,6 +129,90 @@ def test_the_bytes_of_an_item_are_counted_from_its_own_first_one(
     assert check(name, right).ok
     assert "Look at byte 2: Item-length" in str(check(name, b"\x10\0\0\0" + right.raw[4:]))
     assert "Application Context ends after 25 bytes" in str(check(name, right.raw + b"\0"))
+
+
+def context(transfer_syntaxes: list[str], abstract_syntax: str = MR) -> bytes:
+    offer = build(
+        "A-ASSOCIATE-RQ", abstract_syntax=abstract_syntax, transfer_syntax=transfer_syntaxes
+    )
+    offer["Presentation-context-ID"] = 5
+    return offer.pdu["Presentation Context"].raw
+
+
+def window(**more: Any) -> dl.Draft:
+    """The right answer to 10-3, but for what is said here."""
+    offer = build("A-ASSOCIATE-RQ", **more)
+    offer.add("Asynchronous Operations Window", maximum_number_operations_invoked=5)
+    return offer
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "nudge"),
+    [
+        ("10-3", build("A-ASSOCIATE-RQ"), "Asynchronous Operations Window is missing"),
+        ("10-3", window(abstract_syntax=MR), "Abstract-syntax-name should say"),
+        ("10-3", window(transfer_syntax=[IMPLICIT, EXPLICIT]), "nobody asked for Transfer Syntax"),
+        ("01-2", build("C-ECHO-RSP", presentation_context_id=3), "should say 0030H = C-ECHO-RQ"),
+        ("05-2", build("C-ECHO-RQ", presentation_context_id=5), "should say 8030H = C-ECHO-RSP"),
+        ("09-3", build("C-ECHO-RQ", presentation_context_id=3), "should say 0FFFH = C-CANCEL-RQ"),
+        ("03-1", context([EXPLICIT]), "Transfer Syntax at byte 60 is missing"),
+        ("03-1", context([IMPLICIT, EXPLICIT]), "Transfer-syntax-name should say"),
+        ("03-1", context([EXPLICIT, IMPLICIT, IMPLICIT]), "ends after 81 bytes; yours goes on"),
+        ("03-3", ENHANCED, "byte 6: SOP-class-uid should say"),
+    ],
+)
+def test_a_length_that_fits_is_no_mistake_and_what_is_missing_or_other_is_named(
+    name: str, answer: Any, nudge: str
+) -> None:
+    assert nudge in str(check(name, answer))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("PDU-length", 9),
+        ("PDU-length", 1000),
+        ("User Information/Item-length", 9),
+        ("User Information/Item-length", 1000),
+        ("Abstract Syntax/Item-length", 16),
+    ],
+)
+def test_a_length_that_does_not_fit_is_to_be_counted_again(path: str, value: int) -> None:
+    offer = window()
+    offer.override(path, value)
+    said = str(check("10-3", offer))
+    assert path.replace("/", " / ") in said
+    assert "count them again" in said
+
+
+def test_what_follows_a_missing_item_stands_beside_its_like() -> None:
+    result = check("10-3", build("A-ASSOCIATE-RQ"))
+    assert [one.name for one in result.fields if not one.same] == [
+        "PDU-length",
+        "User Information / Item-length",
+        "Asynchronous Operations Window",
+    ]
+
+
+def test_what_is_all_there_in_another_order_is_told_so() -> None:
+    offer = window()
+    offer.move("Asynchronous Operations Window", 0)
+    assert "in another order: byte 153 belongs to Maximum Length" in str(check("10-3", offer))
+
+
+@pytest.mark.parametrize("name", ["01-2", "02-1", "03-1", "03-3", "04-1", "05-1", "10-3"])
+def test_whatever_bytes_are_given_something_is_said_of_them(name: str) -> None:
+    random, right = Random(name), EXERCISES[name].right()
+    raw = right.raw if isinstance(right, Field) else bytes(right)
+    for _ in range(200):
+        damaged = bytearray(raw)
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(damaged) + 1)
+            damaged[at : at + random.randint(0, 4)] = random.randbytes(random.randint(0, 4))
+        if damaged and damaged != raw:
+            result = check(name, damaged)
+            assert result.nudge
+            assert result.table()
 
 
 # --- values ---------------------------------------------------------------------------------------

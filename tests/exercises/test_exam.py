@@ -278,6 +278,7 @@ def test_bytes_with_one_wrong_field_are_worth_half() -> None:
     right["Message ID Being Responded To"] = 1
     assert points("A3", right) == 0
     assert points("A3", build("A-RELEASE-RQ")) == 0
+    assert points("A3", bytes(right)[:6]) == 0  # a header alone lacks one thing: all
 
 
 @pytest.mark.parametrize("number", ["C3", "C4", "D1", "D2"])
