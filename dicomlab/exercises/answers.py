@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, SupportsBytes
 
-from dicomlab.exercises.beside import Compared, Judged, judge
+from dicomlab.exercises.beside import Compared, Judged, alike, judge
 from dicomlab.exercises.exercise import as_it_is
 from dicomlab.model import Field, Pdu, printable
 from dicomlab.protocol.build import Draft
@@ -81,8 +81,7 @@ def _judge_set(given: frozenset[Any], right: AbstractSet[Any]) -> Judged:
 def _judge_list(given: tuple[Any, ...], right: tuple[Any, ...]) -> Judged:
     if sorted(map(repr, given)) == sorted(map(repr, right)):
         return Judged(given, "These are they, but not in this order.")
-    pairs = enumerate(zip(given, right, strict=False))
-    begin = next((at for at, (one, other) in pairs if one != other), min(len(given), len(right)))
+    begin = alike(given, right)
     if begin:
         return Judged(given, f"The first {begin} fit. Look at what comes then.")
     return Judged(given, "Look at the first one: it is another.")

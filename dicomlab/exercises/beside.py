@@ -5,7 +5,7 @@ So a field is compared with its like, also behind an item that one of them lacks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -47,6 +47,12 @@ class Judged(NamedTuple):
     nudge: str
     clause: str = ""
     lines: tuple[Compared, ...] = ()
+
+
+def alike(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many the two have in common before they differ."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def judge(given: bytes, root: Field) -> Judged:
@@ -164,10 +170,19 @@ def _nudge(one: Matched, yours: Field, right: Field) -> str:
 
 def _wrong(given: Field, wanted: Field) -> str:
     """What is wrong in a field, as the end of a sentence."""
+    there, room = len(given.span), len(wanted.span)
+    fixed = wanted.row is not None and wanted.row.known_size is not None
     if given.raw[::-1] == wanted.raw:
         return ". The right bytes are there, in the wrong order: mind the byte order."
+    if there != room and (fixed or given.cut):
+        return f". {_there(there)}, the field has {room}."
     if wanted.role is Role.LENGTH:
         return ". It counts the bytes behind itself: count them again."
+    if there == room and given.raw.rstrip(b"\0") == wanted.raw.rstrip(b" "):
+        return " is filled up with NUL instead of spaces."
+    if given.text.strip() == wanted.text:
+        at = given.start + alike(given.raw, wanted.raw)
+        return f" says {wanted.text}, but its bytes are others from byte {at} on."
     told = wanted.text and len(wanted.text) < _LONGEST
     return f" should say {wanted.text}." if told else "."
 

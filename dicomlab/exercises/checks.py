@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from dicomlab.exercises.answers import called, is_taken, kind_of
-from dicomlab.exercises.beside import Compared
+from dicomlab.exercises.beside import Compared, alike
 from dicomlab.exercises.exercise import Exercise
 from dicomlab.exercises.notes import CHECKED, line
 from dicomlab.exercises.tasks import EXERCISES
@@ -44,8 +44,10 @@ class CheckResult:
         lines = [f"{'':2}{'offset':>6}  {'yours':<26}{'right':<26}"]
         for one in self.fields:
             where = "" if one.start is None else one.start
-            both = f"{_short(one.given):<26}{_short(one.right):<26}"
-            lines.append(f"{'  ' if one.same else '> '}{where:>6}  {both}{one.name}")
+            given, right = _short(one)
+            lines.append(
+                f"{'  ' if one.same else '> '}{where:>6}  {given:<26}{right:<26}{one.name}"
+            )
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
@@ -70,22 +72,36 @@ class CheckResult:
 _NOTHING = "There is nothing there yet."
 # what the functions of a row raise for a capture that does not hold it, or for no capture at all
 _UNREAD = (LookupError, AttributeError, TypeError)
+_COLUMN = 23  # characters: eight bytes
+_BYTE = 3  # characters: two hex digits and a space
 _COLUMNS = ("offset", "what", "yours", "right", "")
 
 
 def _html_row(one: Compared) -> str:
+    given, right = _short(one)
     cells = (
         "" if one.start is None else str(one.start),
         escape(one.name),
-        f"<code>{escape(_short(one.given)) or '—'}</code>",
-        f"<code>{escape(_short(one.right)) or '—'}</code>",
+        f"<code>{escape(given) or '—'}</code>",
+        f"<code>{escape(right) or '—'}</code>",
         "" if one.same else f"◀ {escape(one.meaning)}",
     )
     return "<tr>" + "".join(f'<td style="text-align: left">{cell}</td>' for cell in cells) + "</tr>"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 23 else f"{text[:20]} …"
+def _short(one: Compared) -> tuple[str, str]:
+    """Both, short enough for a column; where they begin alike, from shortly before they differ."""
+    same = 0 if one.same else alike(one.given, one.right)
+    begin = max(0, same // _BYTE - 2) * _BYTE
+    if max(len(one.given), len(one.right)) <= _COLUMN:
+        begin = 0
+    return _cut(one.given, begin), _cut(one.right, begin)
+
+
+def _cut(text: str, begin: int) -> str:
+    before, rest = "… " if begin else "", text[begin:]
+    room = _COLUMN - len(before)
+    return f"{before}{rest}" if len(rest) <= room else f"{before}{rest[: room - 3].rstrip()} …"
 
 
 def check(exercise: str, answer: Any, *made_of: Any) -> CheckResult:

@@ -185,6 +185,32 @@ def test_a_length_that_does_not_fit_is_to_be_counted_again(path: str, value: int
     assert "count them again" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "answer", "nudge"),
+    [
+        ("02-1", b"ECHO SCP", "8 bytes are there, the field has 16"),
+        ("02-1", b"ECHO SCP".ljust(15), "15 bytes are there, the field has 16"),
+        ("02-1", b"ECHO SCP".ljust(16, b"\0"), "filled up with NUL instead of spaces"),
+        ("02-1", b" ECHO SCP".ljust(16), "says ECHO SCP, but its bytes are others from byte 0 on"),
+        ("02-1", b"ECHO_SCP".ljust(16), "should say ECHO SCP"),
+        ("01-1", RELEASE[:9], "byte 6: Reserved. 3 bytes are there, the field has 4"),
+        ("01-1", RELEASE[:7], "byte 6: Reserved. 1 byte is there, the field has 4"),
+        ("04-1", bytes.fromhex("51 00 00 04 80 00"), "2 bytes are there, the field has 4"),
+    ],
+)
+def test_a_field_that_is_too_short_or_filled_up_otherwise_is_told_so(
+    name: str, answer: bytes, nudge: str
+) -> None:
+    assert nudge in str(check(name, answer))
+
+
+def test_the_part_that_differs_is_shown_also_at_the_end_of_a_field() -> None:
+    result = check("02-1", b"ECHO SCP".ljust(16, b"\0"))
+    for shown in (result.table(), result._repr_mimebundle_()["text/html"]):
+        assert "… 43 50 00 00 00 00 …" in shown
+        assert "… 43 50 20 20 20 20 …" in shown
+
+
 def test_what_follows_a_missing_item_stands_beside_its_like() -> None:
     result = check("10-3", build("A-ASSOCIATE-RQ"))
     assert [one.name for one in result.fields if not one.same] == [
