@@ -140,7 +140,7 @@ class Papers:
 class SealedSite(BrokenSite):
     """A broken site of an exam, which says nothing of what is wrong with it."""
 
-    def answer(self, _: str | None) -> Note:
+    def answer(self, _: object) -> Note:
         """Nothing: the exam takes the answers."""
         return Note(False, "In an exam the answer goes to exam.answer(…).")
 

@@ -10,6 +10,7 @@ from itertools import chain
 from random import Random
 from typing import Any, NamedTuple, Self
 
+from dicomlab.exercises.answers import called
 from dicomlab.exercises.cases import (
     ARCHIVES,
     CASES,
@@ -193,12 +194,16 @@ class BrokenSite:
 
     # --- answering --------------------------------------------------------------------------
 
-    def answer(self, code: str | None) -> Note:
+    def answer(self, code: object) -> Note:
         """Whether that is the cause; ``causes`` lists them. After a wrong one, where to look."""
         if self._evidence is None:
             return Note(False, "Look first. Write: with site: site.try_it()")
         if code is None:
             return Note(False, "No answer yet: give a code from site.causes.")
+        if not isinstance(code, str):
+            return Note(
+                False, f"Asked for is a code of site.causes, a text; this is {called(code)}."
+            )
         if code not in self.causes:
             near = difflib.get_close_matches(code, self.causes, 1)
             meant = f" Did you mean {near[0]!r}?" if near else " site.causes lists them."

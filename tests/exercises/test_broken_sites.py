@@ -216,6 +216,13 @@ def test_a_blank_and_a_slip_fail_kindly() -> None:
         site.answer(None).raise_if_wrong()
 
 
+@pytest.mark.parametrize("answer", [5, True, ["web-server"], {"web-server"}, {}, b"web-server"])
+def test_what_is_no_text_is_told_what_is_asked_for(answer: object) -> None:
+    site, _ = tried(site_of("association-rejected").number, 42)
+    assert "Asked for is a code of site.causes, a text; this is" in str(site.answer(answer))
+    assert isinstance(site.open(), Note)
+
+
 def test_a_nudge_names_the_byte_and_not_what_stands_there() -> None:
     site = site_of("association-rejected")
     with site:
