@@ -249,6 +249,13 @@ CASES: tuple[Case, ...] = (
     ),
 )
 
+WITHOUT_A_BYTE = {  # what there is to look at where no byte came, by the finding
+    "connection-refused": "TCP itself answered. Look at what it said to the SYN.",
+    "peer-silent": "the answer that was awaited never came. Look at who ended it, how, and after "
+    "how long.",
+}
+ENDED = "in place of an answer came the end. Look at who ended it, and how."  # the same of others
+
 # --- what a seed draws from -----------------------------------------------------------------------
 
 MACHINES = {

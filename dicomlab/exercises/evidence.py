@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from dicomlab.exercises.cases import Case, Settings
+from dicomlab.exercises.cases import ENDED, WITHOUT_A_BYTE, Case, Settings
 from dicomlab.exercises.notes import table
 from dicomlab.model import (
     Association,
@@ -123,8 +123,7 @@ def clue(case: Case, evidence: Evidence) -> Clue:
             )
     return Clue(
         found,
-        "There is no byte to look at: the answer that was awaited never came. Look at who ended "
-        "it, how, and after how long.",
+        f"There is no byte to look at: {WITHOUT_A_BYTE.get(found.code, ENDED)}",
         f"Not a byte, but the end: {found.what}.",
         _drawable(evidence),
     )

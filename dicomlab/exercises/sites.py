@@ -220,9 +220,10 @@ class BrokenSite:
         return Note(False, f"{nudge} See {found.found.clause}. The envelope may be opened now.")
 
     def open(self) -> Envelope | Note:
-        """The envelope, once the answer was right, or wrong twice."""
+        """The envelope, once an answer was right, or two different ones were wrong."""
         if self._evidence is None or not (self._solved or len(self._wrong) >= _TRIES):
-            return Note(False, "Still sealed: it opens after a right answer, or two wrong ones.")
+            when = "after a right answer, or two different wrong ones"
+            return Note(False, f"Still sealed: it opens {when}.")
         return Envelope(
             sealed(self).truth,
             self.entered,

@@ -202,7 +202,7 @@ def test_a_wrong_answer_that_is_given_again_is_still_one() -> None:
         site.try_it()
     wrong = wrong_answers(site)[0]
     assert str(site.answer(wrong)) == str(site.answer(wrong))
-    assert isinstance(site.open(), Note)
+    assert "two different wrong ones" in str(site.open())
 
 
 def test_a_blank_and_a_slip_fail_kindly() -> None:
@@ -214,6 +214,21 @@ def test_a_blank_and_a_slip_fail_kindly() -> None:
     assert "Did you mean 'web-server'?" in str(site.answer("web-servr"))
     with pytest.raises(AssertionError, match="No answer yet"):
         site.answer(None).raise_if_wrong()
+
+
+@pytest.mark.parametrize(
+    ("clue", "nudge"),
+    [
+        ("connection-refused", "TCP itself answered"),
+        ("peer-closed", "in place of an answer came the end"),
+        ("peer-silent", "the answer that was awaited never came"),
+    ],
+)
+def test_only_of_silence_it_is_said_that_the_answer_never_came(clue: str, nudge: str) -> None:
+    site, _ = tried(site_of(clue).number, 42)
+    said = str(site.answer(wrong_answers(site)[0]))
+    assert nudge in said
+    assert ("never came" in said) == (clue == "peer-silent")
 
 
 @pytest.mark.parametrize("answer", [5, True, ["web-server"], {"web-server"}, {}, b"web-server"])
