@@ -254,14 +254,14 @@ QUESTIONS: dict[str, Question] = {
             id="A1",
             title="Who calls whom",
             points=3,
-            task="`exam.request` is an A-ASSOCIATE-RQ. Who calls whom, and how many bytes may the "
-            'PDUs have that the requestor takes? `{{"calling": "…", "called": "…", "maximum '
-            'length": …}}`',
+            task="`exam.request` is an A-ASSOCIATE-RQ. Who calls whom, and which Maximum Length "
+            'does the requestor state? `{{"calling": "…", "called": "…", "maximum length": …}}`',
             right=_ends,
             why=lambda _: (
                 "An AE title has 16 bytes, filled up with spaces: the called one from "
                 "byte 10 on, the calling one from byte 26 on. The maximum length is what the "
-                "sub-item 51H holds, four bytes in big endian."
+                "sub-item 51H holds, four bytes in big endian: a P-DATA-TF may have so many behind "
+                "its header of six."
             ),
             clause="PS3.8 Table 9-11",
             notebook="04",

@@ -146,6 +146,16 @@ def test_for_every_cause_of_a_site_somebody_has_to_change_something() -> None:
     assert changes("answer-too-late") == ["acceptor", "requestor"]  # quicker, or more patience
 
 
+def test_the_first_question_asks_for_what_is_stated_and_not_for_the_size_of_pdus() -> None:
+    one = fresh()
+    asked = str(one.question("A1"))
+    assert "which Maximum Length does the requestor state" in asked
+    assert "bytes" not in asked
+    [right] = QUESTIONS["A1"].right(one._papers)
+    stated = dl.decode(one.request)[0]["Maximum-length-received"].value
+    assert right["maximum length"] == stated
+
+
 # --- answering --------------------------------------------------------------------------------
 
 
