@@ -116,7 +116,8 @@ CAUSES: dict[str, CauseRow] = {
     "tls-at-acceptor-only": CauseRow(
         "the acceptor wants TLS, and the requestor does not speak it",
         _CALLER,
-        "switch TLS on for {there}, with a certificate that it trusts; or call its port without TLS",
+        "switch TLS on for {there}, with a certificate that it trusts, or call its port without "
+        "TLS; or whoever runs {acceptor} opens one without TLS",
         "openssl s_client -connect {there}:{port} shows a certificate",
     ),
     "tls-at-requestor-only": CauseRow(

@@ -143,6 +143,7 @@ def test_for_every_cause_of_a_site_somebody_has_to_change_something() -> None:
     assert changes("port-wrong") == ["requestor"]
     assert changes("nothing-listens") == ["acceptor"]
     assert changes("firewall-cut") == ["network"]
+    assert changes("tls-at-acceptor-only") == ["requestor", "acceptor"]  # on or off at both
     assert changes("answer-too-late") == ["acceptor", "requestor"]  # quicker, or more patience
 
 
@@ -260,6 +261,13 @@ def points(number: str, kept: Any, seed: int = 7) -> float:
     one = fresh(seed)
     assert one.answer(number, kept).ok
     return marked(QUESTIONS[number], one._papers, one._kept[number]).points
+
+
+def test_of_tls_at_one_end_only_either_end_is_right() -> None:
+    site = fresh(42).sites[0]
+    assert sealed(site).causes == ("tls-at-acceptor-only",)
+    for who in ("requestor", "acceptor"):
+        assert points("D1", ["tls-at-acceptor-only", who], seed=42) == 4
 
 
 def test_names_are_worth_a_part_each() -> None:
