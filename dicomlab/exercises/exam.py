@@ -24,13 +24,14 @@ SCHEMA = "dicomlab.exam/1"
 _LONGEST = 10_000  # characters of an answer
 _SEAL = 16  # hex digits
 _CODE = re.compile(r"`([^`]*)`")
+_KEPT: dict[str, dict[str, Any]] = {}  # the answers by their seeds, as long as the process lives
 
 
 def exam(seed: int | str) -> Exam:
     """The exam that a seed deals: a matriculation number, or any text.
 
-    The same seed deals the same exam on every machine, another seed another one. Raises
-    DicomlabError for an empty seed.
+    The same seed deals the same exam on every machine, another seed another one. Once more in the
+    same process, it has the answers that were given. Raises DicomlabError for an empty seed.
     """
     return Exam(seed)
 
@@ -120,7 +121,7 @@ class Exam:
         if not self.seed:
             raise DicomlabError("An exam has a seed.", 'Write dl.exam("your number").')
         self._papers = Papers(self.seed)
-        self._kept: dict[str, Any] = {}
+        self._kept = _KEPT.setdefault(self.seed, {})
         self._handed_in: HandedIn | None = None
 
     # --- what the questions are about -------------------------------------------------------
@@ -227,6 +228,7 @@ class Exam:
             still = f"Not handed in: {', '.join(open_ones)} without an answer."
             return Note(False, f"{still} To leave it at that: exam.hand_in(anyway=True)")
         if self._handed_in is None:
+            self._kept = dict(self._kept)  # what is handed in, no other exam of this seed changes
             self._handed_in = self._worth(self._kept)
         return self._handed_in
 

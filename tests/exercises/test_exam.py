@@ -203,6 +203,23 @@ def test_an_answer_can_be_taken_back() -> None:
     assert handed_in(one).points == 0
 
 
+def test_answers_are_kept_where_the_same_exam_is_dealt_once_more() -> None:
+    exam("dealt again").answer("A2", 424)
+    again = exam(" dealt again")
+    assert "424" in repr(again)
+    assert "424" not in repr(exam("dealt otherwise"))
+
+
+def test_what_is_handed_in_stays_where_the_same_exam_is_answered_once_more() -> None:
+    one = exam("handed in")
+    one.answer("A2", 424)
+    handed_in(one)
+    exam("handed in").answer("A2", 425)
+    assert one.result is not None
+    assert one.result["answers"]["A2"] == 424
+    assert exam("handed in").verify(one.result).ok
+
+
 def test_right_and_wrong_are_told_alike_before_it_is_handed_in() -> None:
     one = fresh()
     right, wrong = one.answer("A2", one._papers.field.start), one.answer("A2", 1)
