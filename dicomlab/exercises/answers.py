@@ -107,12 +107,12 @@ BYTES = Kind(
     _bytes,
     _judge_bytes,
 )
-KINDS = (
+KINDS = (  # what several of them take is called by the first one
     BYTES,
     YES_OR_NO,
     Kind("a number", (int, float), (int, float), as_it_is, _judge_value),
     Kind("a text", (str,), (str,), str, _judge_text),
-    Kind("a set, {…}", (frozenset, set), (AbstractSet, list, tuple), frozenset, _judge_set),
     Kind("a list, […]", (tuple,), (list, tuple), tuple, _judge_list),
+    Kind("a set, {…}", (frozenset, set), (AbstractSet, list, tuple), frozenset, _judge_set),
     Kind("a dictionary, {…: …}", (dict,), (Mapping,), dict, _judge_names),
 )

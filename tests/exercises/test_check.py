@@ -289,6 +289,16 @@ def test_an_answer_of_another_kind_is_told_what_is_asked_for(
     assert "Asked for is" in str(check(name, 7 if isinstance(right, bool) else True))
 
 
+@pytest.mark.parametrize(
+    ("answer", "called"),
+    [([7], "a list, […]"), ((7,), "a list, […]"), ({7}, "a set, {…}"), ({7: 7}, "a dictionary")],
+)
+def test_an_answer_of_another_kind_is_called_what_it_is(
+    asked: Callable[..., str], answer: Any, called: str
+) -> None:
+    assert f"Asked for is a number; this is {called}" in str(check(asked(8), answer))
+
+
 def test_what_was_answered_is_escaped(asked: Callable[..., str]) -> None:
     name = asked({"title": "ARCHIVE"})
     page = check(name, {"title": "<img>"})._repr_mimebundle_()["text/html"]
