@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, SupportsBytes
+from typing import Any
 
 from dicomlab.exercises.beside import Compared, Judged, alike, judge
 from dicomlab.exercises.exercise import as_it_is
@@ -103,7 +103,7 @@ YES_OR_NO = Kind("True or False", (bool,), (bool,), bool, _judge_value)
 BYTES = Kind(
     "bytes, a draft or a PDU",
     (Draft, Pdu, Field),
-    (SupportsBytes, bytearray, Field),
+    (bytes, bytearray, Draft, Pdu, Field),
     _bytes,
     _judge_bytes,
 )

@@ -9,10 +9,10 @@ from typing import Any
 
 from dicomlab.exercises.answers import called, is_taken, kind_of
 from dicomlab.exercises.beside import Compared, alike
-from dicomlab.exercises.exercise import Exercise
+from dicomlab.exercises.exercise import Exercise, as_it_is
 from dicomlab.exercises.notes import CHECKED, line
 from dicomlab.exercises.tasks import EXERCISES
-from dicomlab.model import DicomlabError
+from dicomlab.model import Capture, DicomlabError
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,18 @@ def check(exercise: str, answer: Any, *made_of: Any) -> CheckResult:
         return _not_yet(task, _NOTHING)
     try:
         right = task.right(*map(_recorded, made_of))
+        if not (_is_empty(answer) or _can_be_read(task, answer)):
+            return _not_yet(task, f"Asked for is a recording; this is {called(answer)}.")
         given = task.reads(_recorded(answer))
     except _UNREAD:
         blank = any(map(_is_empty, (answer, *made_of)))
         return _not_yet(task, _NOTHING if blank else "What is asked for is not to be found in it.")
     return _compared(task, given, right)
+
+
+def _can_be_read(task: Exercise, answer: Any) -> bool:
+    """Whether an answer is a capture or has one, where it is read from one."""
+    return task.reads is as_it_is or isinstance(_recorded(answer), Capture)
 
 
 def _is_empty(value: Any) -> bool:

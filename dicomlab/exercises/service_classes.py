@@ -43,11 +43,9 @@ def _role() -> Field:
     return offer.pdu["SCP/SCU Role Selection"]
 
 
-def _granted(answer: Any) -> Any:
+def _granted(capture: Capture) -> dict[str, Any]:
     """What an archive granted to somebody who wants MR images by C-GET."""
-    if not isinstance(answer, Capture):
-        return answer
-    association = answer.associations[0]
+    association = capture.associations[0]
     results = {one.abstract_syntax: one.result for one in association.presentation_contexts}
     roles = association.negotiation["acceptor"].get("roles", [])
     role = {one["sop_class"]: one["scp"] for one in roles}

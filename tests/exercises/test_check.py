@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import dicomlab as dl
 from dicomlab.exercises import EXERCISES, Exercise, check
+from dicomlab.exercises.exercise import as_it_is
 from dicomlab.exercises.notes import CHECKED
 from dicomlab.model import DicomlabError, Field
 from dicomlab.protocol.build import build
@@ -345,10 +347,34 @@ def test_a_capture_is_the_answer_where_it_shows_what_is_asked_for(
     assert [(one.given, one.right) for one in result.fields if not one.same] == [("3", "7")]
 
 
-@pytest.mark.parametrize("answer", ["a text", 7, object()])
-def test_what_holds_nothing_to_look_at_is_said_so(asked: Callable[..., str], answer: Any) -> None:
-    name = asked({"reason": 3}, reads=lambda capture: {"reason": capture.associations[0]})
-    assert "not to be found in it" in str(check(name, answer))
+@pytest.mark.parametrize(
+    ("answer", "called"),
+    [
+        ("a text", "a text"),
+        (7, "a number"),
+        (PurePosixPath("site.pcapng"), "something else (PurePosixPath)"),
+        (build("A-RELEASE-RQ"), "bytes, a draft or a PDU"),
+        ({"reason": 3}, "a dictionary, {…: …}"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_recording_is_told_that_one_is_asked_for(answer: Any, called: str) -> None:
+    asked_for = [name for name, one in EXERCISES.items() if one.reads is not as_it_is]
+    assert "03-4" in asked_for
+    for name in asked_for:
+        assert f"Asked for is a recording; this is {called}." in str(check(name, answer))
+
+
+def test_an_association_of_a_recording_is_not_all_of_it(recording: dl.Recording) -> None:
+    [association] = recording.capture.associations
+    assert "Asked for is a recording" in str(check("03-4", association))
+
+
+def test_a_recording_that_holds_nothing_to_look_at_is_said_so(
+    asked: Callable[..., str], recording: dl.Recording
+) -> None:
+    name = asked({"reason": 3}, reads=lambda capture: {"reason": capture.associations[1]})
+    assert "not to be found in it" in str(check(name, recording))
 
 
 # --- for programs ---------------------------------------------------------------------------------
