@@ -59,40 +59,50 @@ def _judge_bytes(given: bytes, right: Draft | Pdu | Field) -> Judged:
 
 
 def _judge_value(given: object, _: object) -> Judged:
-    return Judged(given, "Not that.")
+    return Judged((given,), "Not that.")
 
 
 def _judge_text(given: str, right: str) -> Judged:
     if given.strip() == right.strip():
-        return Judged(given, "Nearly: mind the spaces before and behind.")
+        return Judged((given,), "Nearly: mind the spaces before and behind.")
     if given.lower() == right.lower():
-        return Judged(given, "Nearly: capitals count.")
-    return Judged(given, "Not that.")
+        return Judged((given,), "Nearly: capitals count.")
+    return Judged((given,), "Not that.")
 
 
 def _judge_set(given: frozenset[Any], right: AbstractSet[Any]) -> Judged:
     if given > right:
-        return Judged(given, "All that belong are there, and some that do not.")
+        return Judged((given,), "All that belong are there, and some that do not.")
     if given < right:
-        return Judged(given, "What is there belongs there. Something is missing.")
-    return Judged(given, "Not all of them belong there.")
+        return Judged((given,), "What is there belongs there. Something is missing.")
+    return Judged((given,), "Not all of them belong there.")
 
 
 def _judge_list(given: tuple[Any, ...], right: tuple[Any, ...]) -> Judged:
     if sorted(map(repr, given)) == sorted(map(repr, right)):
-        return Judged(given, "These are they, but not in this order.")
+        return Judged((given,), "These are they, but not in this order.")
     begin = alike(given, right)
     if begin:
-        return Judged(given, f"The first {begin} fit. Look at what comes then.")
-    return Judged(given, "Look at the first one: it is another.")
+        return Judged((given,), f"The first {begin} fit. Look at what comes then.")
+    return Judged((given,), "Look at the first one: it is another.")
 
 
 def _judge_names(given: Mapping[str, Any], right: Mapping[str, Any]) -> Judged:
     names = [*right, *(name for name in given if name not in right)]
     wrong = next(name for name in names if given.get(name) != right.get(name))
-    lines = (Compared(str(one), _words(given.get(one)), _words(right.get(one))) for one in names)
-    nudge = f"Look at this: {wrong}." if _words(given.get(wrong)) else f"{wrong}: still empty."
-    return Judged(wrong, nudge, lines=tuple(lines))
+    value, lines = given.get(wrong), tuple(_named(one, given, right) for one in names)
+    if not _words(value):
+        lacks = "still empty" if wrong in given else "it is missing"
+        return Judged(((wrong, None), wrong), f"{wrong}: {lacks}.", lines=lines)
+    kind = kind_of(right[wrong]) if wrong in right else None
+    if kind is not None and not is_taken(kind, value):
+        nudge = f"{wrong}: asked for is {kind.asked}; this is {called(value)}."
+        return Judged((), nudge, lines=lines)
+    return Judged(((wrong, value), wrong), f"Look at this: {wrong}.", lines=lines)
+
+
+def _named(name: Any, given: Mapping[str, Any], right: Mapping[str, Any]) -> Compared:
+    return Compared(str(name), _words(given.get(name)), _words(right.get(name)))
 
 
 def _words(value: Any) -> str:

@@ -18,6 +18,10 @@ def _is_legal(title: str) -> bool:
     return True
 
 
+def _no_entry(caller: str, called: str) -> str:
+    return f"{caller} has no entry for {called}, so it does not call."
+
+
 def _reasons() -> dict[str, int | None]:
     """The reasons by which a site rejects calls when the archive has the MR in lower case."""
     with Site() as site:
@@ -61,6 +65,13 @@ EXERCISES = (
         solution="""\
 for caller, called in site.pairs:
     site[caller].knows[called] = site[called].entry""",
-        nudges={"CT → MR": NOTHING_TO_SAY, "MR → CT": NOTHING_TO_SAY},
+        nudges={
+            "CT → MR": NOTHING_TO_SAY,
+            "MR → CT": NOTHING_TO_SAY,
+            **{
+                (f"{caller} → {called}", None): _no_entry(caller, called)
+                for caller, called in PAIRS
+            },
+        },
     ),
 )

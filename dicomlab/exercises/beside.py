@@ -41,9 +41,12 @@ class Compared:
 
 
 class Judged(NamedTuple):
-    """A wrong answer: what is wrong in it, what to look at first, where to read, and both."""
+    """A wrong answer: what is wrong in it, what to look at first, where to read, and both.
 
-    wrong: Any
+    What is wrong is told in the ways by which a mistake may be known, the closest one first.
+    """
+
+    wrong: tuple[Any, ...]
     nudge: str
     clause: str = ""
     lines: tuple[Compared, ...] = ()
@@ -63,7 +66,7 @@ def judge(given: bytes, root: Field) -> Judged:
     first = next(iter(wrong or filter(_moved, both)))
     lines = tuple(_line(one, root) for one in both)
     clause = _field(first).clause or root.clause
-    return Judged(_name(first, root), _nudge(first, yours, right), clause, lines)
+    return Judged((_name(first, root),), _nudge(first, yours, right), clause, lines)
 
 
 def _read(data: bytes, like: Field) -> Field:

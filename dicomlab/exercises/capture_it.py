@@ -63,7 +63,10 @@ EXERCISES = (
             "    scu.receive()\n"
             '    scu.send(dl.build("A-ABORT", source=2))'
         ),
-        nudges={"Source": "Your A-ABORT has the source of a service-user. Which is the other one?"},
+        nudges={
+            ("Source", 0): "Your A-ABORT has the source of a service-user. Which is the other one?",
+            ("Source", 1): "The source 1 is reserved. Which is that of a service-provider?",
+        },
     ),
     Exercise(
         id="06-4",

@@ -158,7 +158,7 @@ def _compared(task: Exercise, given: Any, right: Any) -> CheckResult:
     if not taken:
         return _not_yet(task, f"Asked for is {kind.asked}; this is {called(given)}.")
     found = kind.judge(kind.plain(given), right)
-    said = (nudge for wrong, nudge in task.nudges.items() if wrong == found.wrong)
+    said = (task.nudges[known] for one in found.wrong for known in task.nudges if known == one)
     return CheckResult(task, next(said, found.nudge), found.clause or task.clause, found.lines)
 
 

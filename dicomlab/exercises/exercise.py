@@ -30,4 +30,5 @@ class Exercise:
     solution: str  # source that makes the answer: in its cell, it stands before the check
     of: str = ""  # what the right answer is made of, as the notebook calls it: recording.capture
     reads: Callable[[Any], Any] = as_it_is
-    nudges: Mapping[Any, str] = field(default_factory=dict)  # by a wrong answer, or what is wrong
+    # by a wrong answer; of a dictionary by what is wrong, or by (what is wrong, its value)
+    nudges: Mapping[Any, str] = field(default_factory=dict)

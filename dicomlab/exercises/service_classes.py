@@ -103,6 +103,13 @@ role = offer.pdu["SCP/SCU Role Selection"]""",
         },
         reads=_granted,
         clause="PS3.7 D.3.3.4",
+        nudges={
+            ("result of GET", None): "GET is not proposed in it.",
+            ("result of MR Image Storage", None): "MR Image Storage is not proposed in it: in "
+            "which presentation context would an image come?",
+            ("SCP-role of the requestor", None): "No role is granted in it: who is the SCP of "
+            "MR Image Storage, when images come by C-GET?",
+        },
         solution=f"""\
 fetch = dl.build("A-ASSOCIATE-RQ", abstract_syntax="{GET}")
 fetch.add("Presentation Context", abstract_syntax="{MR}")

@@ -16,13 +16,14 @@ import dicomlab as dl
 from dicomlab.exercises import EXERCISES, Exercise, check
 from dicomlab.exercises.exercise import as_it_is
 from dicomlab.exercises.notes import CHECKED
+from dicomlab.exercises.registration import PAIRS
+from dicomlab.exercises.service_classes import GET, MR
 from dicomlab.model import DicomlabError, Field
 from dicomlab.protocol.build import build
 from dicomlab.spec.names import EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT
 from dicomlab.spec.names import IMPLICIT_VR_LITTLE_ENDIAN as IMPLICIT
 from tests.conftest import ROOT
 
-MR = "1.2.840.10008.5.1.4.1.1.4"
 # the sub-item that 03-3 asks for, of Enhanced MR Image Storage
 ENHANCED = b"\x54\x00\x00\x1f\x00\x1b" + f"{MR}.1".encode() + b"\x00\x01"
 RELEASE = bytes.fromhex("05000000000400000000")
@@ -262,7 +263,10 @@ def test_whatever_bytes_are_given_something_is_said_of_them(name: str) -> None:
         (("a", "b"), ["x"], "Look at the first one"),
         ({"result": 1, "reason": 3}, {"result": 1, "reason": 7}, "Look at this: reason."),
         ({"result": 1, "reason": 3}, {"result": 1, "reason": None}, "reason: still empty"),
+        ({"result": 1, "reason": 3}, {"result": 1}, "reason: it is missing."),
         ({"result": 1}, {"result": 1, "cause": 2}, "Look at this: cause."),
+        ({"result": 1}, {"result": "1"}, "result: asked for is a number; this is a text."),
+        ({"name": "CT"}, {"name": 1}, "name: asked for is a text; this is a number."),
     ],
     ids=repr,
 )
@@ -280,6 +284,25 @@ def test_a_mistake_that_is_known_is_told_in_its_own_words(asked: Callable[..., s
     assert "That is how, not about what." in str(check(name, "1.2.840.10008.1.2"))
     name = asked({"reason": 3}, nudges={"reason": "Who is not known?"})
     assert "Who is not known?" in str(check(name, {"reason": 7}))
+    name = asked({"reason": 3}, nudges={("reason", 1): "It has none.", "reason": "It has another."})
+    assert "It has none." in str(check(name, {"reason": 1}))
+    assert "It has another." in str(check(name, {"reason": 7}))
+    assert "asked for is a number" in str(check(name, {"reason": "7"}))
+
+
+def test_a_number_that_is_written_as_a_text_is_told_so() -> None:
+    said = "asked for is a number; this is a text"
+    assert said in str(check("02-3", {"MR → archive": "3", "archive → MR": 7}))
+    assert said in str(check("03-2", {1: "4", 3: 0, 5: 3}))
+
+
+def test_a_call_that_is_not_made_is_told_to_have_no_entry() -> None:
+    calls = {f"{caller} → {called}": "success" for caller, called in PAIRS}
+    assert check("02-4", calls).ok
+    del calls["CT → RIS"]
+    assert "CT has no entry for RIS, so it does not call." in str(check("02-4", calls))
+    calls["CT → RIS"] = "rejected"
+    assert "Look at this: CT → RIS." in str(check("02-4", calls))
 
 
 @pytest.mark.parametrize("right", [build("A-RELEASE-RQ"), 7, True, "text", {1}, (1,), {"a": 1}])
@@ -375,6 +398,52 @@ def test_a_recording_that_holds_nothing_to_look_at_is_said_so(
 ) -> None:
     name = asked({"reason": 3}, reads=lambda capture: {"reason": capture.associations[1]})
     assert "not to be found in it" in str(check(name, recording))
+
+
+def aborted_by_the_requestor(source: int) -> dl.Recording:
+    with (
+        dl.EchoSCP() as scp,
+        dl.record(scp, method="relay") as recording,
+        dl.SCU(*recording.address) as scu,
+    ):
+        scu.send(build("A-ASSOCIATE-RQ"))
+        scu.receive()
+        scu.send(build("A-ABORT", source=source))
+    return recording
+
+
+@pytest.mark.parametrize(
+    ("source", "nudge"),
+    [(0, "has the source of a service-user"), (1, "1 is reserved"), (3, "Look at this: Source")],
+)
+def test_each_wrong_source_of_an_abort_is_called_what_it_is(source: int, nudge: str) -> None:
+    assert nudge in str(check("06-3", aborted_by_the_requestor(source)))
+
+
+@pytest.mark.parametrize(
+    ("proposed", "nudge"),
+    [
+        ([], "GET is not proposed in it"),
+        ([GET], "MR Image Storage is not proposed in it"),
+        ([GET, MR], "No role is granted in it"),
+    ],
+    ids=["nothing", "GET", "GET and MR"],
+)
+def test_what_a_recording_lacks_is_told_and_not_called_empty(
+    proposed: list[str], nudge: str
+) -> None:
+    offer = build("A-ASSOCIATE-RQ")
+    for uid in proposed:
+        offer.add("Presentation Context", abstract_syntax=uid)
+    with (
+        dl.Archive() as archive,
+        dl.record(archive, method="relay") as recording,
+        dl.SCU(*recording.address) as scu,
+    ):
+        scu.send(offer)
+        scu.receive()
+        scu.release()
+    assert nudge in str(check("03-4", recording))
 
 
 # --- for programs ---------------------------------------------------------------------------------
