@@ -27,15 +27,26 @@ TALK = (("CT", "RIS"), ("CT", "archive"), ("MR", "RIS"), ("MR", "archive"), ("RI
 PAIRS = (*TALK, *((there, here) for here, there in TALK))  # registration is mutual
 _TIMEOUT = 2.0  # seconds
 _COLUMNS = ("the table of", "entry", "AE title", "address", "port")
+_TAKES = {"host": (str, "a text, such as '127.0.0.1'"), "port": (int, "a number, such as 11112")}
 
 
 @dataclass(slots=True)
 class Entry:
-    """What one application entity has in its table of another."""
+    """What one application entity has in its table of another.
+
+    DicomlabError for a host that is no text, or a port that is no number. What is no AE title, or
+    no port that there is, a call says.
+    """
 
     ae_title: str
     host: str
     port: int
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind, what = _TAKES.get(name, (object, ""))
+        if what and type(value) is not kind:  # True is no number here
+            raise DicomlabError(f"{value!r} is no {name}.", f"Enter {what}.")
+        object.__setattr__(self, name, value)
 
 
 class ApplicationEntity(EchoSCP):

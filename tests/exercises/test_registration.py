@@ -81,6 +81,24 @@ def test_what_is_no_title_is_told_as_ever(site: dl.Site) -> None:
         site.echo_all()
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "remedy"),
+    [
+        ("port", "x", "a number, such as 11112"),
+        ("port", None, "a number, such as 11112"),
+        ("port", True, "a number, such as 11112"),
+        ("host", 5, "a text, such as '127.0.0.1'"),
+    ],
+)
+def test_what_is_no_port_and_no_host_is_not_entered(
+    site: dl.Site, field: str, value: object, remedy: str
+) -> None:
+    entry = site["CT"].knows["archive"]
+    with pytest.raises(DicomlabError, match=f"{value!r} is no {field}. Enter {remedy}"):
+        setattr(entry, field, value)
+    assert failed(site) == {}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_disturbance_is_seen_and_can_be_mended(site: dl.Site, seed: int) -> None:
     site.disturb(seed)
