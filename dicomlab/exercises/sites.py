@@ -28,7 +28,7 @@ from dicomlab.exercises.notes import Codes, Note, table
 from dicomlab.model import DicomlabError
 from dicomlab.net.echo import EchoResult, echo
 from dicomlab.net.faults import FaultSCP
-from dicomlab.net.server import listening
+from dicomlab.net.listener import listening
 from dicomlab.recording.record import record
 from dicomlab.spec.causes import CAUSES
 from dicomlab.spec.findings import FINDINGS

@@ -11,8 +11,9 @@ from random import Random
 from typing import Any
 
 from dicomlab.net.fragments import fit
+from dicomlab.net.listener import cannot_listen, listening
 from dicomlab.net.scp import fit_or_abort
-from dicomlab.net.server import Act, Close, Connection, Pause, Reset, cannot_listen, listening
+from dicomlab.net.server import Act, Close, Connection, Pause, Reset
 from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.upper_layer import Received

@@ -11,8 +11,6 @@ import socket
 import threading
 from collections.abc import Iterable
 from io import BytesIO
-from types import TracebackType
-from typing import Self
 
 from pydicom import dcmread
 from pydicom.config import IGNORE
@@ -24,8 +22,8 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from dicomlab.model import DicomlabError
+from dicomlab.net.listener import Listener, listening
 from dicomlab.net.multipart import multipart_related, parts_of
-from dicomlab.net.server import listening
 from dicomlab.net.services import Archive
 from dicomlab.net.store import UNIQUE_KEYS, Store
 
@@ -54,7 +52,7 @@ _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0xA700, 0xC000  # Failure Reason (PS3.18
 _ALL, _SOME, _NONE = 200, 202, 409  # of the images were stored (PS3.18 Table 10.5.3-1)
 
 
-class DICOMweb:
+class DICOMweb(Listener):
     """A web server over the images of an archive, as a context manager; on loopback only.
 
     ``url`` is where its resources begin: ``/studies`` takes images by STOW-RS (POST) and is
@@ -64,18 +62,8 @@ class DICOMweb:
     """
 
     def __init__(self, archive: Archive, *, port: int = 0) -> None:
+        super().__init__("127.0.0.1", port)
         self._store = archive.store
-        self._wanted = ("127.0.0.1", port)
-        self._address: tuple[str, int] | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to."""
-        if self._address is None:
-            what = "the DICOMweb server does not listen yet."
-            raise DicomlabError(what, "Use it in a with, or start().")
-        return self._address
 
     @property
     def url(self) -> str:
@@ -83,28 +71,23 @@ class DICOMweb:
         host, port = self.address
         return f"http://{host}:{port}"
 
-    def start(self) -> Self:
-        """Listen. Raises DicomlabError where the port is not to be had."""
-        if self._thread is None:
-            listener = listening(*self._wanted)
-            listener.setblocking(False)
-            self._address = listener.getsockname()
-            ready = threading.Event()
-            self._thread = threading.Thread(
-                target=lambda: asyncio.run(self._serve(listener, ready)),
-                name=f"DICOMweb:{listener.getsockname()[1]}",
-                daemon=True,
-            )
-            self._thread.start()
-            ready.wait()
-        return self
+    def _begin(self) -> tuple[str, int]:
+        listener = listening(*self._wanted)
+        listener.setblocking(False)
+        host, port = listener.getsockname()
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, ready)),
+            name=f"DICOMweb:{port}",
+            daemon=True,
+        )
+        self._thread.start()
+        ready.wait()
+        return host, port
 
-    def stop(self) -> None:
-        """Close, at once."""
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._thread = None
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
 
     async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -114,14 +97,6 @@ class DICOMweb:
         await self._over.wait()
         server.stop()
         await server.close_all_connections()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def _application(store: Store) -> Application:

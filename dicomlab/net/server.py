@@ -8,15 +8,15 @@ import struct
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from dicomlab.model import DicomlabError, Endpoint, Side
+from dicomlab.model import Endpoint, Side
+from dicomlab.net.listener import Listener, listening
 from dicomlab.net.log import LogEntry
 from dicomlab.protocol.build import build
 from dicomlab.protocol.dimse import Assembler
@@ -97,7 +97,7 @@ class Connection:
         return self.layer.state not in _WITHOUT_ASSOCIATION
 
 
-class Server(ABC):
+class Server(Listener):
     """A DICOM acceptor: one thread for all connections.
 
     Loopback and a free port unless told otherwise. ``artim`` and ``idle_timeout`` are in seconds:
@@ -116,15 +116,10 @@ class Server(ABC):
         idle_timeout: float = 60.0,
         max_associations: int = 10,
     ) -> None:
-        if not host or port not in range(65536):
-            what = f"{host!r} and {port!r} are no address and port to listen at."
-            raise DicomlabError(what, "Loopback is 127.0.0.1; port 0 takes any that is free.")
+        super().__init__(host, port)
         self.artim = artim
         self.idle_timeout = idle_timeout
         self.max_associations = max_associations
-        self._wanted = (host, port)
-        self._address: tuple[str, int] | None = None
-        self._thread: threading.Thread | None = None
         self._log: deque[LogEntry] = deque()
         self._logged = 0
         self._connections: list[Connection] = []
@@ -145,7 +140,7 @@ class Server(ABC):
         connection.layer.receive_data(data)
         return ()
 
-    def noted(self, entry: LogEntry) -> None:  # noqa: B027 - most do nothing
+    def noted(self, entry: LogEntry) -> None:
         """What is done as soon as the log has one entry more, in the server's thread."""
 
     def listen(self, host: str, port: int) -> tuple[socket.socket, tuple[str, int]]:
@@ -154,19 +149,6 @@ class Server(ABC):
         return listener, (host, listener.getsockname()[1])
 
     # --- what a user sees -----------------------------------------------------------------
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to."""
-        if self._address is None:
-            name = type(self).__name__
-            raise DicomlabError(f"the {name} does not listen yet.", "Use it in a with, or start().")
-        return self._address
-
-    @property
-    def port(self) -> int:
-        """The TCP port to connect to."""
-        return self.address[1]
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
@@ -178,41 +160,25 @@ class Server(ABC):
         """How many associations are open."""
         return sum(one.associated for one in self._connections)
 
-    def start(self) -> Self:
-        """Listen. Raises DicomlabError where the address or the port is not to be had."""
-        if self._thread is not None:
-            return self
-        self._listener, self._address = self.listen(*self._wanted)
+    # --- the loop -------------------------------------------------------------------------
+
+    def _begin(self) -> tuple[str, int]:
+        self._listener, address = self.listen(*self._wanted)
         self._listener.setblocking(False)
         self._bell, self._wake = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        self._thread = threading.Thread(
-            target=self._serve, name=f"{type(self).__name__}:{self.port}"
-        )
-        self._thread.daemon = True
+        name = f"{type(self).__name__}:{address[1]}"
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
-        return self
+        return address
 
-    def stop(self) -> None:
-        """Abort what is open and close, at once."""
-        if self._thread is not None:
-            with suppress(OSError):  # it has stopped by itself
-                self._bell.send(b"!")
-            self._thread.join()
-            self._bell.close()
-            self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    # --- the loop -------------------------------------------------------------------------
+    def _end(self) -> None:
+        with suppress(OSError):  # it has stopped by itself
+            self._bell.send(b"!")
+        self._thread.join()
+        self._bell.close()
 
     def _serve(self) -> None:
         try:
@@ -479,21 +445,6 @@ class Server(ABC):
         )
         self._log.append(entry)
         self.noted(entry)
-
-
-def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
-    """A socket that listens. Raises DicomlabError where the address or port is not to be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=backlog)
-    except OSError as problem:
-        raise cannot_listen(host, port, problem) from None
-
-
-def cannot_listen(host: str, port: int, problem: OSError) -> DicomlabError:
-    """What to say of an address that is not to be had."""
-    what = f"cannot listen at {Endpoint(host, port)} ({problem})."
-    return DicomlabError(what, "Take another port, or 0 for any that is free.")
 
 
 def _reset(connection: socket.socket) -> None:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Queue
 from socketserver import BaseServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
@@ -32,9 +31,9 @@ from pynetdicom.sop_class import (
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicomlab.model import DicomlabError, Endpoint, PeerError
+from dicomlab.net.listener import Listener, cannot_listen
 from dicomlab.net.made_up import made_up_archive, made_up_worklist
 from dicomlab.net.scp import TRANSFER_SYNTAXES
-from dicomlab.net.server import cannot_listen
 from dicomlab.net.store import Store, answer, matches
 from dicomlab.protocol.build import build
 
@@ -68,7 +67,7 @@ _Status = int | Dataset
 _Answers = Iterator[tuple[_Status, Dataset | None]]
 
 
-class Archive:
+class Archive(Listener):
     """A small archive, as a context manager or with ``start()`` and ``stop()``; on loopback only.
 
     It serves Verification, Storage of CT, MR and Secondary Capture images, Study Root
@@ -99,6 +98,7 @@ class Archive:
         max_pdu_length: int = 16384,
         port: int = 0,
     ) -> None:
+        super().__init__("127.0.0.1", port)
         build("A-ASSOCIATE-RQ", called_ae_title=ae_title)  # BuildError for what is no AE title
         self.ae_title = ae_title
         self.store = Store(made_up_archive() if images is None else images)
@@ -110,9 +110,6 @@ class Archive:
         self.reports: Queue[Dataset] = Queue()
         self._promised: dict[threading.Thread, list[Dataset]] = {}  # by association
         self._heard: dict[threading.Thread, list[Dataset]] = {}  # likewise
-        self._wanted = ("127.0.0.1", port)
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._ae = _application_entity(ae_title, max_pdu_length)
 
@@ -263,72 +260,44 @@ class Archive:
         for report in self._heard.pop(event.assoc, []):
             self.reports.put(report)
 
-    # --- what a user sees -----------------------------------------------------------------
+    # --- start and stop -------------------------------------------------------------------
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to."""
-        if self._server is None:
-            raise DicomlabError("the Archive does not listen yet.", "Use it in a with, or start().")
+    def _begin(self) -> tuple[str, int]:
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_FIND, self._find),
+            (evt.EVT_C_MOVE, self._move),
+            (evt.EVT_C_GET, self._get),
+            (evt.EVT_N_CREATE, self._create_step),
+            (evt.EVT_N_SET, self._set_step),
+            (evt.EVT_N_ACTION, self._promise),
+            (evt.EVT_RELEASED, self._keep_promises),
+            (evt.EVT_ABORTED, self._keep_promises),
+            (evt.EVT_N_EVENT_REPORT, self._hear_report),
+            (evt.EVT_CONN_CLOSE, self._pass_on),
+            (evt.EVT_CONN_CLOSE, _wait_no_longer),
+        ]
+        try:
+            self._server: _Server = self._ae.make_server(
+                self._wanted, evt_handlers=handlers, server_class=_Server
+            )
+        except OSError as problem:
+            raise cannot_listen(*self._wanted, problem) from None
+        self._server.tls = self.tls
+        self._stopping.clear()
         host, port = self._server.server_address[:2]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name=f"Archive:{port}", daemon=True
+        )
+        self._thread.start()
         return str(host), int(port)
 
-    @property
-    def port(self) -> int:
-        """The TCP port to connect to."""
-        return self.address[1]
-
-    def start(self) -> Self:
-        """Listen. Raises DicomlabError where the port is not to be had."""
-        if self._server is None:
-            handlers = [
-                (evt.EVT_C_STORE, self._store),
-                (evt.EVT_C_FIND, self._find),
-                (evt.EVT_C_MOVE, self._move),
-                (evt.EVT_C_GET, self._get),
-                (evt.EVT_N_CREATE, self._create_step),
-                (evt.EVT_N_SET, self._set_step),
-                (evt.EVT_N_ACTION, self._promise),
-                (evt.EVT_RELEASED, self._keep_promises),
-                (evt.EVT_ABORTED, self._keep_promises),
-                (evt.EVT_N_EVENT_REPORT, self._hear_report),
-                (evt.EVT_CONN_CLOSE, self._pass_on),
-                (evt.EVT_CONN_CLOSE, _wait_no_longer),
-            ]
-            try:
-                self._server = self._ae.make_server(
-                    self._wanted, evt_handlers=handlers, server_class=_Server
-                )
-            except OSError as problem:
-                raise cannot_listen(*self._wanted, problem) from None
-            self._server.tls = self.tls
-            self._stopping.clear()
-            self._thread = threading.Thread(
-                target=self._server.serve_forever,
-                args=(_POLL,),
-                name=f"Archive:{self.port}",
-                daemon=True,
-            )
-            self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Abort what is open and close, at once."""
-        if self._server is not None and self._thread is not None:
-            associations = self._server.close()
-            self._stopping.set()  # those who wait for a C-CANCEL see that their peer is gone
-            for one in associations:
-                one.join(_LAST_WORDS)
-            self._thread.join()
-            self._server = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.stop()
+    def _end(self) -> None:
+        associations = self._server.close()
+        self._stopping.set()  # those who wait for a C-CANCEL see that their peer is gone
+        for one in associations:
+            one.join(_LAST_WORDS)
+        self._thread.join()
 
 
 class _Server(ThreadedAssociationServer):  # type: ignore[misc] # pynetdicom brings no types

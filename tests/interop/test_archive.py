@@ -391,7 +391,7 @@ def test_nothing_is_left_behind() -> None:
 
 def test_it_listens_on_loopback_and_starts_again() -> None:
     archive = dl.Archive()
-    with pytest.raises(DicomlabError, match="does not listen yet"):
+    with pytest.raises(DicomlabError, match="does not listen"):
         _ = archive.address
     for _ in range(2):
         with archive:

@@ -59,6 +59,7 @@ def test_what_a_server_does_is_named(client_case: dict[str, Any], scripted: Scri
 def test_a_good_c_echo() -> None:
     with EchoSCP() as scp:
         result = echo(*scp.address)
+        where = f"127.0.0.1:{scp.port}"
     assert (result.ok, result.layer, result.status, result.released) == (True, None, 0, True)
     assert list(result.timings) == ["connect", "associate", "echo", "release"]
     assert result.findings == ()
@@ -75,7 +76,7 @@ def test_a_good_c_echo() -> None:
     assert [step.next for step in result.history] == [
         f"Sta{number}" for number in (4, 5, 6, 6, 6, 7, 1)
     ]
-    assert f"ANY-SCP at 127.0.0.1:{scp.port}: success" in str(result)
+    assert f"ANY-SCP at {where}: success" in str(result)
 
 
 def test_a_message_in_many_fragments_is_one_message(scripted: Scripted) -> None:
@@ -198,9 +199,10 @@ def test_a_peer_that_resets_does_not_close(scripted: Scripted, action: str, kind
 def test_a_refused_calling_title_is_registered_where_it_was_refused() -> None:
     with EchoSCP(allowed_calling_ae_titles=["ELSEWHERE"]) as scp:
         result = echo(*scp.address, calling_ae_title="WORKSTATION")
+        where = f"127.0.0.1, port {scp.port}"
     assert codes(result) == ["association-rejected", "ae-unknown"]
     cause = result.verdict.causes[0]
-    assert cause.who == f"whoever runs ANY-SCP at 127.0.0.1, port {scp.port}"
+    assert cause.who == f"whoever runs ANY-SCP at {where}"
     assert "register the calling AE title WORKSTATION with the address 127.0.0.1" in cause.change
 
 

@@ -232,7 +232,7 @@ def test_where_there_is_nobody_to_send_it_to_it_says_why() -> None:
     assert "nobody" in Browser(builder).ask("send")
     scp = dl.EchoSCP()
     builder.to = scp
-    assert "does not listen yet" in builder.target["why"]
+    assert "does not listen" in builder.target["why"]
     with scp:
         builder.to = scp.address
         assert builder.target == {"where": "{}:{}".format(*scp.address), "why": ""}

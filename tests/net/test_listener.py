@@ -1,0 +1,76 @@
+"""What EchoSCP, Archive and DICOMweb have in common as things that listen."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dicomlab.model import BuildError, DicomlabError
+from dicomlab.net.dicomweb import DICOMweb
+from dicomlab.net.faults import FaultSCP
+from dicomlab.net.listener import Listener
+from dicomlab.net.scp import EchoSCP
+from dicomlab.net.services import Archive
+
+Make = Callable[..., Listener]
+
+
+def web(**options: Any) -> DICOMweb:
+    return DICOMweb(Archive(), **options)
+
+
+LISTENERS = pytest.mark.parametrize("make", [EchoSCP, FaultSCP, Archive, web])
+
+
+@LISTENERS
+def test_it_has_an_address_while_it_listens_and_no_longer(make: Make) -> None:
+    listener = make()
+    for _ in range(2):
+        with listener:
+            host, port = address = listener.address
+            assert (host, port) == ("127.0.0.1", listener.port)
+            socket.create_connection(address).close()
+        for ask in (lambda: listener.address, lambda: listener.port):
+            with pytest.raises(DicomlabError, match="does not listen"):
+                ask()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+
+
+@LISTENERS
+def test_to_start_or_stop_twice_changes_nothing(make: Make) -> None:
+    listener = make().start()
+    address = listener.address
+    assert listener.start() is listener
+    assert listener.address == address
+    listener.stop()
+    listener.stop()
+
+
+@LISTENERS
+@pytest.mark.parametrize("port", [-1, 65536, 0.0, 104.5, "104", None])
+def test_a_port_that_is_none_is_refused_at_once(port: Any, make: Make) -> None:
+    with pytest.raises(BuildError, match=r"no TCP port.*any that is free"):
+        make(port=port)
+
+
+@pytest.mark.parametrize("host", ["", None, 5, b"127.0.0.1", "a\0b", "127.0.0.1:104", "[::1]"])
+def test_a_host_that_is_none_is_refused_at_once(host: Any) -> None:
+    with pytest.raises(BuildError, match=r"neither a host name nor an address\. Loopback") as no:
+        EchoSCP(host=host)
+    assert "\n" not in str(no.value)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'a' * 64}.invalid", "\udc80"])
+def test_a_host_that_is_not_to_be_had_is_said(host: str) -> None:
+    with pytest.raises(DicomlabError, match="cannot listen"):
+        EchoSCP(host=host).start()
+
+
+@LISTENERS
+def test_a_port_that_is_taken_is_said(make: Make) -> None:
+    with make() as first, pytest.raises(DicomlabError, match="cannot listen"):
+        make(port=first.port).start()
