@@ -102,7 +102,8 @@ def echo(
     ``result.ok`` can be trusted; where it is false, ``result.layer`` says where it failed,
     ``result.findings`` what shows it, and ``result.verdict`` why, and who has to change what.
     ``result.capture`` holds what went over the wire.
-    BuildError for an AE title that cannot be sent; a failing peer is an answer, not an exception.
+    BuildError for an AE title that cannot be sent, and for a host, a port or a time-out that is
+    none; a failing peer is an answer, not an exception.
     """
     result = _echo.echo(
         host,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from ipaddress import ip_address
+from numbers import Real
 from operator import index
 from typing import Any
 
@@ -28,6 +30,22 @@ def check_port(port: Any, least: int = 1) -> None:
         free = ", and 0 any that is free" if least == 0 else ""
         what = f"{port!r} is no TCP port."
         raise BuildError(what, f"Ports are the numbers 1 to 65535{free}; DICOM's is 11112.")
+
+
+def check_seconds(name: str, value: Any, *, least: float = 0.0, most: float = math.inf) -> None:
+    """A number of seconds."""
+    is_number = isinstance(value, Real)
+    if not (is_number and least <= value <= most):
+        limit = "on" if most == math.inf else f"to {most:,g}"
+        remedy = f"Give a number of seconds, from {least:g} {limit}."
+        raise BuildError(f"{name} cannot be {value!r}.", remedy)
+
+
+def check_titles(*titles: Any) -> None:
+    """AE titles, as far as they are texts; the builder knows the rest."""
+    for one in titles:
+        if not isinstance(one, str):
+            raise BuildError(f"{one!r} is no AE title.", "Give a text, such as 'ARCHIVE'.")
 
 
 def _is_number(value: Any, least: int, most: int) -> bool:

@@ -19,6 +19,7 @@ from dicomlab.model import (
     PeerError,
     Verdict,
 )
+from dicomlab.net.checks import check_titles
 from dicomlab.net.fragments import fit
 from dicomlab.net.log import LogEntry
 from dicomlab.net.scu import SCU
@@ -97,8 +98,10 @@ def echo(
     """Connect, associate, C-ECHO, release; each within ``timeout`` seconds.
 
     Whatever the peer does is in the result; ``dicomlab.echo`` adds what it means. Raises BuildError
-    for an AE title that the standard does not allow.
+    for an AE title that the standard does not allow, and for a host, a port or a time-out that is
+    none.
     """
+    check_titles(called_ae_title, calling_ae_title)
     request = _request(called_ae_title, calling_ae_title)
     result = EchoResult(
         host=host, port=port, called_ae_title=called_ae_title, calling_ae_title=calling_ae_title

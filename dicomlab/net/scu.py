@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, SupportsBytes
 
 from dicomlab.model import BuildError, DicomlabError, Endpoint, Pdu, PeerError, Side
+from dicomlab.net.checks import check_host, check_port, check_seconds
 from dicomlab.net.log import LogEntry
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER
@@ -17,6 +18,7 @@ from dicomlab.protocol.upper_layer import Step, UpperLayer
 
 LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
 _CHUNK = 1 << 16
+_SHORTEST, _LONGEST = 1e-3, 86400.0  # seconds that a step may take
 _ARTIM = 1.0  # seconds that the peer has to close in Sta13
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
@@ -29,7 +31,7 @@ class SCU:
     Connects at once. It sends what you give it, legal or not, and of itself only what PS3.8 Table
     9-10 demands: an A-ABORT after a PDU that must not come, and the closing of the connection.
     All time-outs are in seconds. Raises PeerError, with a code and a remedy, when the peer cannot
-    be reached, closes, or keeps silent.
+    be reached, closes, or keeps silent; BuildError for what cannot be meant.
 
     With ``two_writes`` it sends as some toolkits do: each PDU in two writes, header and content,
     and without TCP_NODELAY. Then TCP may keep the content back until the header is acknowledged.
@@ -42,8 +44,7 @@ class SCU:
     def __init__(
         self, host: str, port: int, *, timeout: float = 10.0, two_writes: bool = False
     ) -> None:
-        if timeout <= 0:
-            raise BuildError(f"a time-out is more than 0 seconds, not {timeout!r}.")
+        check_seconds("timeout", timeout, least=_SHORTEST, most=_LONGEST)
         self.timeout = timeout
         self.two_writes = two_writes
         self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
@@ -98,7 +99,7 @@ class SCU:
 
         Raises PeerError: peer-silent when time is up, peer-closed when the connection has ended.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self._seconds(timeout)
         deadline = time.monotonic() + seconds
         while (received := self._layer.next_pdu()) is None:
             self._layer.receive_data(self._take(deadline, seconds))
@@ -121,7 +122,7 @@ class SCU:
                 f"there is no association to release in {self.state}.",
                 "To send an A-RELEASE-RQ all the same, use send(build('A-RELEASE-RQ')).",
             )
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self._seconds(timeout)
         deadline = time.monotonic() + seconds
         self.send(build("A-RELEASE-RQ"))
         while self.state != "Sta1":
@@ -175,6 +176,13 @@ class SCU:
         if self.state == "Sta13":
             self._layer.step("Evt18")
         self.close()
+
+    def _seconds(self, timeout: float | None) -> float:
+        """How many seconds something may take, if this was asked for."""
+        if timeout is None:
+            return self.timeout
+        check_seconds("timeout", timeout, most=_LONGEST)
+        return timeout
 
     # --- the connection -------------------------------------------------------------------
 
@@ -247,11 +255,11 @@ class SCU:
 def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, Endpoint, Endpoint]:
     """A TCP connection that sends every PDU at once (TCP_NODELAY), with our end and theirs.
 
-    Raises PeerError with the code of what failed. Looking a name up takes as long as the machine's
-    resolver takes.
+    Raises PeerError with the code of what failed, BuildError for a host or a port that is none.
+    Looking a name up takes as long as the machine's resolver takes.
     """
-    if not 0 < port < 1 << 16:
-        raise DicomlabError(f"{port} is no TCP port.", "Ports are 1 to 65535; DICOM's is 11112.")
+    check_host(host)
+    check_port(port)
     where = str(Endpoint(host, port))
     try:
         connection = socket.create_connection((host, port), timeout)

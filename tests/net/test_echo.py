@@ -234,6 +234,10 @@ def test_a_peer_cannot_write_on_the_screen(scripted: Scripted) -> None:
     assert "\x1b" not in str(result)
 
 
-def test_an_ae_title_that_cannot_be_sent_is_refused_before_anything_is() -> None:
+@pytest.mark.parametrize("title", ["SEVENTEEN-LETTERS", "", 5, [1], b"ARCHIVE"])
+@pytest.mark.parametrize("which", ["called_ae_title", "calling_ae_title"])
+def test_an_ae_title_that_cannot_be_sent_is_refused_before_anything_is(
+    which: str, title: Any
+) -> None:
     with pytest.raises(BuildError):
-        echo("127.0.0.1", 1, calling_ae_title="SEVENTEEN-LETTERS")
+        echo("127.0.0.1", 1, **{which: title})

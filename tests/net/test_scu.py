@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Thread
+from typing import Any
 
 import pytest
 
-from dicomlab.model import DicomlabError, PeerError
+from dicomlab.model import BuildError, DicomlabError, PeerError
+from dicomlab.net.echo import echo
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.protocol.build import build
@@ -228,9 +231,33 @@ def test_an_abort_arrives_although_more_was_on_its_way(scp: EchoSCP) -> None:
         assert "A-ABORT" in [entry.what for entry in scp.log]
 
 
-def test_ports_that_are_none_are_refused() -> None:
-    with pytest.raises(DicomlabError, match="no TCP port"):
-        SCU("127.0.0.1", 70000)
+WRONG = [
+    *({"port": port} for port in (0, 70000, 1.5, "104", None)),
+    *({"host": host} for host in ("", None, 5, "a\0b", "127.0.0.1:104", "[::1]")),
+    *({"timeout": seconds} for seconds in (0, -1, None, "1", math.nan, math.inf, 1e12)),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("call", [SCU, echo])
+def test_what_cannot_be_meant_is_refused_with_a_remedy(
+    call: Callable[..., object], wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(BuildError) as refused:
+        call(**{"host": "127.0.0.1", "port": 11112} | wrong)
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("seconds", [-1, "1", math.nan, math.inf])
+def test_a_time_out_of_one_step_is_checked_too(seconds: Any, scp: EchoSCP) -> None:
+    with SCU(*scp.address) as scu:
+        scu.send(REQUEST)
+        with pytest.raises(BuildError, match="timeout cannot be"):
+            scu.receive(seconds)
+        scu.receive()
+        with pytest.raises(BuildError, match="timeout cannot be"):
+            scu.release(seconds)
+        scu.release()
 
 
 def test_every_pdu_leaves_at_once(scp: EchoSCP) -> None:
