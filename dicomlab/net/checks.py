@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from ipaddress import ip_address
 from numbers import Real
@@ -41,8 +42,17 @@ def check_seconds(name: str, value: Any, *, least: float = 0.0, most: float = ma
         raise BuildError(f"{name} cannot be {value!r}.", remedy)
 
 
-def check_titles(*titles: Any) -> None:
+def check_number(name: str, value: Any, most: int) -> None:
+    """A whole number from 0 on."""
+    if not _is_number(value, 0, most):
+        remedy = f"Give a whole number, from 0 to {most:,}."
+        raise BuildError(f"{name} cannot be {value!r}.", remedy)
+
+
+def check_titles(titles: Any) -> None:
     """AE titles, as far as they are texts; the builder knows the rest."""
+    if not isinstance(titles, Collection):
+        raise BuildError(f"{titles!r} are no AE titles.", "Give a list of them.")
     for one in titles:
         if not isinstance(one, str):
             raise BuildError(f"{one!r} is no AE title.", "Give a text, such as 'ARCHIVE'.")

@@ -101,7 +101,7 @@ def echo(
     for an AE title that the standard does not allow, and for a host, a port or a time-out that is
     none.
     """
-    check_titles(called_ae_title, calling_ae_title)
+    check_titles([called_ae_title, calling_ae_title])
     request = _request(called_ae_title, calling_ae_title)
     result = EchoResult(
         host=host, port=port, called_ae_title=called_ae_title, calling_ae_title=calling_ae_title

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dicomlab.model import Field, Layout, Message, Pdu, PeerError, snake_case
+from dicomlab.net.checks import check_titles
 from dicomlab.net.fragments import fit
 from dicomlab.net.server import MAX_PDU_LENGTH, Act, Connection, Server
 from dicomlab.protocol.build import Draft, Part, build
@@ -73,6 +74,10 @@ class EchoSCP(Server):
     ) -> None:
         super().__init__(**limits)
         build("A-ASSOCIATE-RQ", called_ae_title=ae_title)  # BuildError for what is no AE title
+        if isinstance(allowed_calling_ae_titles, str):  # one title, not its letters
+            allowed_calling_ae_titles = [allowed_calling_ae_titles]
+        if allowed_calling_ae_titles is not None:
+            check_titles(allowed_calling_ae_titles)
         self.ae_title = ae_title
         self.allowed_calling_ae_titles = allowed_calling_ae_titles
         self.require_called_ae_title = require_called_ae_title
@@ -113,8 +118,6 @@ class EchoSCP(Server):
         """Result, source and reason, if there is one to reject the request."""
         called, calling = (_title(request[name]) for name in _TITLES)
         allowed = self.allowed_calling_ae_titles
-        if isinstance(allowed, str):  # one title, not its letters
-            allowed = [allowed]
         if self.associations > self.max_associations:  # this one counts already
             return _LIMIT
         if _values(request["Application-context-name"]) != [names.APPLICATION_CONTEXT]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import struct
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicomlab.model import Endpoint, Side
+from dicomlab.net.checks import check_number, check_seconds
 from dicomlab.net.listener import Listener, listening
 from dicomlab.net.log import LogEntry
 from dicomlab.protocol.build import build
@@ -26,6 +28,7 @@ MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
 MAX_OTHER_LENGTH = 1 << 16  # 128 presentation contexts with 15 transfer syntaxes each
 _CHUNK = 1 << 14
 _AT_ONCE = 8  # PDUs of one connection
+_MOST_ASSOCIATIONS = 1 << 16
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
 _DRAINED = 16  # chunks that are read and dropped before closing
 _LOG = 1 << 24  # bytes; older entries are forgotten
@@ -102,9 +105,9 @@ class Server(Listener):
 
     Loopback and a free port unless told otherwise. ``artim`` and ``idle_timeout`` are in seconds:
     how long a connection may take to ask for an association, or to close after the last word
-    (Sta2, Sta13), and how long an association may take until its next whole PDU; then it is
-    aborted. Half PDUs take no association away from others, and the oldest connection without an
-    association makes room for a new one. Nothing is left after ``stop()``.
+    (Sta2, Sta13), and how long an association may take until its next whole PDU (None: for ever);
+    then it is aborted. Half PDUs take no association away from others, and the oldest connection
+    without an association makes room for a new one. Nothing is left after ``stop()``.
     """
 
     def __init__(
@@ -113,10 +116,14 @@ class Server(Listener):
         host: str = "127.0.0.1",
         port: int = 0,
         artim: float = 30.0,
-        idle_timeout: float = 60.0,
+        idle_timeout: float | None = 60.0,
         max_associations: int = 10,
     ) -> None:
         super().__init__(host, port)
+        idle_timeout = math.inf if idle_timeout is None else idle_timeout
+        check_seconds("artim", artim)
+        check_seconds("idle_timeout", idle_timeout)
+        check_number("max_associations", max_associations, _MOST_ASSOCIATIONS)
         self.artim = artim
         self.idle_timeout = idle_timeout
         self.max_associations = max_associations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import threading
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from dicomlab.model import BuildError, Endpoint, Pdu
 from dicomlab.net.echo import echo
+from dicomlab.net.faults import FaultSCP
 from dicomlab.net.scp import EchoSCP
 from dicomlab.net.scu import SCU
 from dicomlab.net.server import Connection
@@ -446,3 +448,29 @@ def test_one_allowed_title_may_be_given_alone() -> None:
 def test_a_title_that_is_none_is_refused_at_once(title: str) -> None:
     with pytest.raises(BuildError):
         EchoSCP(title)
+
+
+NUMBERS = ("artim", "idle_timeout", "max_associations")
+WRONG = [
+    *({name: value} for name in NUMBERS for value in (-1, math.nan, "10", [])),
+    {"artim": None},
+    {"max_associations": None},
+    {"max_associations": 1.5},
+    *({"allowed_calling_ae_titles": value} for value in (5, [b"X"], b"X", [None])),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("make", [EchoSCP, FaultSCP])
+def test_an_option_that_cannot_be_meant_is_refused_at_once(
+    make: type[EchoSCP], wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(BuildError) as refused:
+        make(**wrong)
+    assert refused.value.remedy
+
+
+def test_without_an_idle_timeout_an_association_may_be_silent() -> None:
+    with EchoSCP(idle_timeout=None) as scp, associated(scp) as scu:
+        scu.send(build("C-ECHO-RQ"))
+        assert scu.receive()["Status"].value == 0
