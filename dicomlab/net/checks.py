@@ -42,6 +42,17 @@ def check_seconds(name: str, value: Any, *, least: float = 0.0, most: float = ma
         raise BuildError(f"{name} cannot be {value!r}.", remedy)
 
 
+def check_address(address: Any) -> None:
+    """Host and port."""
+    match address:
+        case (host, port):
+            check_host(host)
+            check_port(port)
+        case _:
+            what = f"{address!r} is no address."
+            raise BuildError(what, "Give host and port, such as ('127.0.0.1', 11112).")
+
+
 def check_number(name: str, value: Any, most: int) -> None:
     """A whole number from 0 on."""
     if not _is_number(value, 0, most):

@@ -30,7 +30,8 @@ from pynetdicom.sop_class import (
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicomlab.model import DicomlabError, Endpoint, PeerError
+from dicomlab.model import BuildError, DicomlabError, Endpoint, PeerError
+from dicomlab.net.checks import check_address, check_number, check_seconds, check_titles
 from dicomlab.net.listener import Listener, cannot_listen
 from dicomlab.net.made_up import made_up_archive, made_up_worklist
 from dicomlab.net.scp import TRANSFER_SYNTAXES
@@ -100,10 +101,12 @@ class Archive(Listener):
     ) -> None:
         super().__init__("127.0.0.1", port)
         build("A-ASSOCIATE-RQ", called_ae_title=ae_title)  # BuildError for what is no AE title
+        check_seconds("delay", delay)
+        check_number("max_pdu_length", max_pdu_length, 0xFFFFFFFF)
         self.ae_title = ae_title
         self.store = Store(made_up_archive() if images is None else images)
         self.worklist = list(made_up_worklist() if worklist is None else worklist)
-        self.known = dict(known or {})
+        self.known = _known(known or {})
         self.delay = delay
         self.tls = tls
         self.steps: dict[str, Dataset] = {}
@@ -455,6 +458,17 @@ def _application_entity(ae_title: str, max_pdu_length: int) -> AE:
         ae.add_supported_context(uid, TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
         ae.add_requested_context(uid, TRANSFER_SYNTAXES)
     return ae
+
+
+def _known(known: Any) -> dict[str, tuple[str, int]]:
+    """AE titles and where they are. Raises BuildError for what is none."""
+    if not isinstance(known, Mapping):
+        what = f"known cannot be {known!r}."
+        raise BuildError(what, "Give a dictionary of addresses: {'CT1': ('127.0.0.1', 11112)}.")
+    check_titles(known)
+    for address in known.values():
+        check_address(address)
+    return dict(known)
 
 
 def _failure(status: int, why: object) -> Dataset:

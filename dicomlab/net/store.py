@@ -14,7 +14,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from dicomlab.model import DicomlabError
+from dicomlab.model import BuildError, DicomlabError
 
 # Query/Retrieve Level → its unique key (PS3.4 Tables C.6-1 to C.6-4)
 UNIQUE_KEYS = {
@@ -36,7 +36,8 @@ class Store:
         self._held = 0  # bytes
         self._lock = Lock()
         for image in images:
-            self.add(image, len(image.get("PixelData", b"")))
+            _check_image(image)
+            self.add(image, len(image.get("PixelData") or b""))
 
     @property
     def images(self) -> tuple[Dataset, ...]:
@@ -88,6 +89,12 @@ class Store:
             for image in self.images
             if all(not uids or image.get(keyword) in uids for keyword, uids in keys.items())
         ]
+
+
+def _check_image(image: Any) -> None:
+    if not isinstance(image, Dataset) or not image.get("SOPInstanceUID"):
+        what = f"this {type(image).__name__} is no image: it has no SOP Instance UID."
+        raise BuildError(what, "Read images with pydicom's dcmread().")
 
 
 def _level(identifier: Dataset) -> tuple[str, list[str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
 
 from dicomlab.model import BuildError, DicomlabError
 from dicomlab.net.dicomweb import DICOMweb
@@ -68,6 +70,23 @@ def test_a_host_that_is_none_is_refused_at_once(host: Any) -> None:
 def test_a_host_that_is_not_to_be_had_is_said(host: str) -> None:
     with pytest.raises(DicomlabError, match="cannot listen"):
         EchoSCP(host=host).start()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"known": known} for known in (["A"], {"A": "127.0.0.1"}, {"A": ("127.0.0.1", "104")})),
+        *({"known": known} for known in ({5: ("127.0.0.1", 104)}, {"A": None})),
+        *({"images": images} for images in ([Dataset()], [None])),
+        *({"max_pdu_length": length} for length in (-1, None, 1 << 32)),
+        *({"delay": delay} for delay in (-1, "x", math.nan)),
+    ],
+    ids=str,
+)
+def test_what_an_archive_cannot_do_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BuildError) as refused:
+        Archive(**wrong)
+    assert refused.value.remedy
 
 
 @LISTENERS
