@@ -33,6 +33,7 @@ _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closi
 _DRAINED = 16  # chunks that are read and dropped before closing
 _LOG = 1 << 24  # bytes; older entries are forgotten
 _ENTRY = 256  # bytes that an entry counts for beside its data
+_MOMENT = 0.1  # seconds in which no caller is taken, after one could not be
 _LONGEST_WAIT = 3600.0  # seconds; what selectors can count ends somewhere
 _WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger: 0 s
@@ -172,6 +173,7 @@ class Server(Listener):
     def _begin(self) -> tuple[str, int]:
         self._listener, address = self.listen(*self._wanted)
         self._listener.setblocking(False)
+        self._accepts_from: float | None = None  # when callers are taken again; None: they are
         self._bell, self._wake = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -216,16 +218,21 @@ class Server(Listener):
                 self._advance(connection)
             elif connection.due <= now:
                 self._expire(connection)
+        if self._accepts_from is not None and self._accepts_from <= now:
+            self._accepts_from = None
+            self._selector.register(self._listener, selectors.EVENT_READ)
         return True
 
     def _patience(self) -> float | None:
         """How many seconds there is nothing to do, if nothing comes."""
-        if not self._connections:
-            return None
         if any(one.busy for one in self._connections):
             return 0
-        wait = min(one.due for one in self._connections) - time.monotonic()
-        return min(max(wait, 0), _LONGEST_WAIT)
+        due = [one.due for one in self._connections]
+        if self._accepts_from is not None:
+            due.append(self._accepts_from)
+        if not due:
+            return None
+        return min(max(min(due) - time.monotonic(), 0), _LONGEST_WAIT)
 
     def _accept(self) -> None:
         if len(self._connections) >= self.max_associations + _SPARE_CONNECTIONS:
@@ -233,16 +240,24 @@ class Server(Listener):
             self._close(oldest, "acceptor")
         try:
             peer, address = self._listener.accept()
-        except OSError:  # gone again
+        except (BlockingIOError, ConnectionAbortedError):  # gone again
             return
-        peer.setblocking(False)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # no descriptor is left, perhaps: whoever calls still waits
+            self._selector.unregister(self._listener)
+            self._accepts_from = time.monotonic() + _MOMENT
+            return
+        try:
+            peer.setblocking(False)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ours = peer.getsockname()
+        except OSError:  # reset already: some systems tell nothing of such a socket
+            peer.close()
+            return
         layer = UpperLayer(
             "acceptor",
             max_pdu_length=MAX_PDU_LENGTH,
             max_other_length=MAX_OTHER_LENGTH,
         )
-        ours = peer.getsockname()
         connection = Connection(
             self._numbers, peer, Endpoint(*address[:2]), Endpoint(*ours[:2]), layer
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 
+import psutil
 import pytest
 
 from dicomlab.model import PeerError
@@ -133,3 +136,54 @@ def test_a_mistake_of_the_application_aborts_its_association_alone(
         for _ in range(2):
             assert "A-ABORT" in [one.what for one in echo(*scp.address).log]
     assert said == [ZeroDivisionError, ZeroDivisionError]
+
+
+class Counting(EchoSCP):
+    """An SCP that counts how often it tries to take a caller."""
+
+    tries = 0
+
+    def _accept(self) -> None:
+        self.tries += 1
+        super()._accept()
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """A limit that can be reached soon."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds() + 50, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.usefixtures("few_descriptors")
+def test_without_descriptors_a_caller_waits_and_the_server_rests() -> None:
+    taken: list[int] = []
+    with Counting() as scp, socket.socket() as caller:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        started = time.monotonic()
+        caller.connect(scp.address)
+        while scp.tries < 4:
+            pass
+        rested = time.monotonic() - started
+        for one in taken:
+            os.close(one)
+        caller.sendall(bytes(QUESTION))
+        assert caller.recv(100) == bytes(build("A-ABORT"))
+    assert rested > 0.25
+
+
+def test_a_caller_that_is_gone_already_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "as macOS says of a socket that was reset")
+
+    with EchoSCP() as scp:
+        with monkeypatch.context() as system:
+            system.setattr(socket.socket, "setsockopt", refuse)
+            with socket.create_connection(scp.address, 5) as gone:
+                assert gone.recv(1) == b""
+        assert echo(*scp.address).ok
