@@ -225,6 +225,7 @@ def _accept(request: Fields, answers: Mapping[int, tuple[int, str]]) -> Draft:
         _part(tables.IMPLEMENTATION_VERSION_NAME),
     )
     echoes = {f"reserved_echo_of_{snake_case(name)}": request[name][0].value for name in _TITLES}
+    echoes["reserved_echo_of_rq_bytes_43_74"] = request["Reserved"][2].value
     context = _part(tables.APPLICATION_CONTEXT)
     layout = tables.A_ASSOCIATE_AC
     return Draft(layout.name, _part(layout, context, *contexts, user, **echoes))

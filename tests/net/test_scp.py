@@ -67,11 +67,13 @@ def test_it_answers_a_c_echo(scp: EchoSCP) -> None:
 
 def test_titles_and_reserved_bytes_come_back_as_they_were_sent(scp: EchoSCP) -> None:
     request = build("A-ASSOCIATE-RQ", called_ae_title="ARCHIVE", calling_ae_title="WORKSTATION")
+    request["Reserved[2]"] = bytes(range(32))
     accept = answer(scp, request)
     assert accept.findings == ()
     for which in ("Called", "Calling"):
         sent = request.pdu[f"{which}-AE-title"].raw
         assert accept[f"Reserved (echo of {which}-AE-title)"].raw == sent
+    assert accept["Reserved (echo of RQ bytes 43-74)"].raw == bytes(range(32))
 
 
 @pytest.mark.parametrize(
