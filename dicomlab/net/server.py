@@ -25,7 +25,8 @@ from dicomlab.protocol.dimse import Assembler
 from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
 
 MAX_PDU_LENGTH = 16384  # what we take in one P-DATA-TF, and say so (PS3.8 D.1)
-MAX_OTHER_LENGTH = 1 << 16  # 128 presentation contexts with 15 transfer syntaxes each
+# 128 presentation contexts with 70 transfer syntaxes each; more could hold the one thread for long
+MAX_OTHER_LENGTH = 1 << 18
 _CHUNK = 1 << 14
 _AT_ONCE = 8  # PDUs of one connection
 _MOST_ASSOCIATIONS = 1 << 16

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, StoragePresentationContexts, build_context
 
 from dicomlab.model import BuildError, Endpoint, Pdu
 from dicomlab.net.echo import echo
@@ -107,6 +108,18 @@ def test_each_of_many_contexts_is_answered(scp: EchoSCP) -> None:
         if item.name == "Presentation Context"
     }
     assert results == {1: 0, 3: 3, 5: 0}
+
+
+def test_a_request_of_all_that_pynetdicom_knows_is_answered() -> None:
+    storage = [one.abstract_syntax for one in StoragePresentationContexts]
+    contexts = [build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in storage]
+    with EchoSCP() as scp:
+        caller = AE().associate(*scp.address, [*contexts, build_context(names.VERIFICATION)])
+        assert caller.is_established
+        assert len(caller.rejected_contexts) == len(storage)
+        assert caller.send_c_echo().Status == 0
+        caller.release()
+    assert max(len(one.data) for one in scp.log) > 1 << 16
 
 
 def test_only_registered_callers_are_taken() -> None:
