@@ -247,12 +247,9 @@ class _Attempt:
             pdu = self._receive("dimse", left)
             if pdu.type != "P-DATA-TF" or self.scu.state != "Sta6":
                 break
-            is_data = not _values(pdu, "Message Control Header")[0] & 1
-            if set(_values(pdu, "Presentation-context-ID")) != {_CONTEXT_ID} or (
-                is_data and not assembler.rest()
-            ):
-                break  # in another context, or a data set that nothing announced
             messages = assembler.feed(pdu)
+            if set(_values(pdu, "Presentation-context-ID")) != {_CONTEXT_ID} or assembler.strays:
+                break  # in another context, or a data set that nothing announced
             if messages:
                 return messages[0]
         raise _Failed("dimse")

@@ -134,8 +134,10 @@ class EchoSCP(Server):
         if not _belongs(connection, pdu):
             yield build("A-ABORT")
             return
-        messages = connection.assembler.feed(pdu)
-        if connection.assembler.abandoned:  # PS3.8 E.1: a message ends before the next begins
+        assembler = connection.assembler
+        messages = assembler.feed(pdu)
+        # PS3.8 E.1: a message ends before the next begins, and its command set comes first
+        if assembler.abandoned or assembler.strays:
             yield build("A-ABORT")
             return
         for message in messages:
@@ -172,14 +174,9 @@ def _encoded(response: Response) -> bytes:
 
 
 def _belongs(connection: Connection, pdu: Pdu) -> bool:
-    """Whether the PDVs have a context that was accepted, and data sets a message that began."""
-    first = next(one for one in pdu.fields if one.name == tables.PDV.name)
-    ids = [
-        _child(one, "Presentation-context-ID") for one in pdu.fields if one.name == tables.PDV.name
-    ]
-    is_data = not _child(first, "Message Control Header") & 1
-    awaited = connection.assembler.awaits_data_set(ids[0])
-    return connection.contexts.issuperset(ids) and is_data == awaited
+    """Whether all its PDVs have a context that was accepted."""
+    pdvs = [one for one in pdu.fields if one.name == tables.PDV.name]
+    return connection.contexts.issuperset(_child(one, "Presentation-context-ID") for one in pdvs)
 
 
 def _answer_contexts(

@@ -116,6 +116,7 @@ class Assembler:
     def __init__(self, sender: Side) -> None:
         self._sender: Side = sender
         self._fragments = Fragments()
+        self.strays = 0  # fragments of a data set that no command set announced
 
     def feed(self, pdu: Pdu) -> list[Message]:
         """The messages that this P-DATA-TF completes; other PDUs complete none."""
@@ -132,6 +133,7 @@ class Assembler:
                 size = fragment.stop - fragment.start
                 of = self._fragments.data(context.value, size, last)
                 if of is None:
+                    self.strays += 1
                     continue
                 begun = of
             begun.stop, begun.time = pdu.stop, pdu.time
@@ -140,11 +142,6 @@ class Assembler:
             if begun.done:
                 completed.append(self._message(begun))
         return completed
-
-    def awaits_data_set(self, context_id: int) -> bool:
-        """Whether a message of that presentation context has announced a data set."""
-        begun = self._fragments.begun.get(context_id)
-        return begun is not None and begun.command is not None
 
     @property
     def abandoned(self) -> int:

@@ -112,6 +112,14 @@ def test_a_peer_that_takes_no_pdu_at_all_is_told_so(scripted: Scripted) -> None:
     assert causes(result)[0] == "max-length-too-small"
 
 
+def test_an_answer_with_a_data_set_that_nothing_announced_is_none(scripted: Scripted) -> None:
+    response = build("C-ECHO-RSP")
+    response.add("PDV", fragment=b"\0\0", message_control_header=2)
+    result = echo(*scripted(ACCEPT, {"send": bytes(response).hex()}, RELEASED), timeout=1)
+    assert (result.ok, result.layer) == (False, "dimse")
+    assert causes(result)
+
+
 def test_endless_fragments_come_to_an_end(scripted: Scripted) -> None:
     fragment = bytes(build("P-DATA-TF", fragment=b"\0\0", message_control_header=1))
     result = echo(*scripted(ACCEPT, {"send": (fragment * 1000).hex()}), timeout=0.5)

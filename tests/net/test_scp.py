@@ -28,6 +28,7 @@ from dicomlab.protocol.build import Draft, build
 from dicomlab.protocol.codec import decode
 from dicomlab.protocol.upper_layer import UpperLayer
 from dicomlab.spec import names
+from dicomlab.spec.command import DATA_SET_FOLLOWS
 from tests.net.conftest import RESET
 
 IMPLICIT, EXPLICIT = names.IMPLICIT_VR_LITTLE_ENDIAN, names.EXPLICIT_VR_LITTLE_ENDIAN
@@ -150,6 +151,15 @@ def test_what_is_no_dicom_association_is_rejected(scp: EchoSCP) -> None:
 # --- messages -----------------------------------------------------------------------------
 
 
+def test_a_data_set_that_was_announced_may_come_in_the_same_pdu(scp: EchoSCP) -> None:
+    request = build("N-CREATE-RQ", message_id=5, affected_sop_class_uid=CT)
+    request.override("Command Data Set Type", DATA_SET_FOLLOWS)
+    request.add("PDV", fragment=b"\0\0", message_control_header=2)
+    with associated(scp) as scu:
+        scu.send(request)
+        assert scu.receive()["Message ID Being Responded To"].value == 5
+
+
 def test_other_requests_are_not_recognized(scp: EchoSCP) -> None:
     with associated(scp) as scu:
         scu.send(
@@ -194,14 +204,23 @@ def test_requests_that_come_at_once_are_all_answered_in_order(scp: EchoSCP) -> N
     assert answered == list(range(1, 301))
 
 
+def followed(by: int) -> Draft:
+    """A C-ECHO-RQ with another fragment behind it in its P-DATA-TF, of that Control Header."""
+    question = build("C-ECHO-RQ")
+    question.add("PDV", fragment=b"\0\0", message_control_header=by)
+    return question
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         build("C-ECHO-RSP"),
         build("C-ECHO-RQ", presentation_context_id=3),
         build("P-DATA-TF", fragment=b"\0\0", message_control_header=2),
+        followed(by=2),
+        followed(by=0),
     ],
-    ids=["response", "context", "data-first"],
+    ids=["response", "context", "data-first", "data-behind", "some-data-behind"],
 )
 def test_what_belongs_to_nothing_is_aborted(wrong: Draft, scp: EchoSCP) -> None:
     with associated(scp) as scu:
