@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
 from dicomlab.model import Endpoint, Pdu, Side
 from dicomlab.protocol.codec import decode
+
+ROOM = 1 << 24  # bytes; older entries are forgotten
+_ENTRY = 256  # bytes that an entry counts for beside its data
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,34 @@ class LogEntry:
         size = f"{len(self.data):,} bytes" if self.data else ""
         states = f"{self.before} → {self.after}"
         return f"{clock}  {self.sender:9}  {self.what:24}  {size:>12}  {states}"
+
+
+class Log:
+    """The last entries, as many as there is room for, and the last one however long it is.
+
+    Besides them, the first ones are kept that ``beginning`` bytes hold: what they say explains the
+    rest.
+    """
+
+    def __init__(self, beginning: int = 0) -> None:
+        self._beginning = beginning  # bytes that are left of it
+        self._first: list[LogEntry] = []
+        self._last: deque[LogEntry] = deque()
+        self._held = 0  # bytes of the last ones
+
+    @property
+    def entries(self) -> tuple[LogEntry, ...]:
+        """What is kept, in the order of time."""
+        return (*self._first, *self._last)
+
+    def add(self, entry: LogEntry) -> None:
+        """Keeps one more."""
+        size = len(entry.data) + _ENTRY
+        if not self._last and size <= self._beginning:
+            self._beginning -= size
+            self._first.append(entry)
+            return
+        self._held += size
+        self._last.append(entry)
+        while self._held > ROOM and len(self._last) > 1:
+            self._held -= len(self._last.popleft().data) + _ENTRY

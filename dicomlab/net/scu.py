@@ -11,12 +11,13 @@ from typing import Self, SupportsBytes
 
 from dicomlab.model import BuildError, DicomlabError, Endpoint, Pdu, PeerError, Side
 from dicomlab.net.checks import check_host, check_port, check_seconds
-from dicomlab.net.log import LogEntry
+from dicomlab.net.log import Log, LogEntry
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.upper_layer import Step, UpperLayer
 
 LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
+_BEGINNING = 1 << 21  # bytes of the log: what was agreed, and how it began
 _CHUNK = 1 << 16
 _SHORTEST, _LONGEST = 1e-3, 86400.0  # seconds that a step may take
 _ARTIM = 1.0  # seconds that the peer has to close in Sta13
@@ -48,7 +49,7 @@ class SCU:
         self.timeout = timeout
         self.two_writes = two_writes
         self._layer = UpperLayer("requestor", max_pdu_length=LONGEST_PDU)
-        self._log: list[LogEntry] = []
+        self._log = Log(_BEGINNING)
         self._socket, self.local, self.remote = connect(host, port, timeout)
         if two_writes:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
@@ -64,13 +65,13 @@ class SCU:
 
     @property
     def history(self) -> tuple[Step, ...]:
-        """Every step of the state machine so far."""
+        """The last steps of the state machine."""
         return self._layer.history
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
-        """Who sent what and when, and the states around it."""
-        return tuple(self._log)
+        """Who sent what and when, and the states around it; of very much the middle is lost."""
+        return self._log.entries
 
     @property
     def unread(self) -> Pdu | None:
@@ -249,7 +250,7 @@ class SCU:
     ) -> None:
         ends = self.local, self.remote
         when = when or time.time_ns()
-        self._log.append(LogEntry(when, 0, *ends, sender, data, before, self.state, reset))
+        self._log.add(LogEntry(when, 0, *ends, sender, data, before, self.state, reset))
 
 
 def connect(host: str, port: int, timeout: float) -> tuple[socket.socket, Endpoint, Endpoint]:

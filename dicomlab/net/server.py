@@ -19,7 +19,7 @@ from typing import Any
 from dicomlab.model import Endpoint, Side
 from dicomlab.net.checks import check_number, check_seconds
 from dicomlab.net.listener import Listener, listening
-from dicomlab.net.log import LogEntry
+from dicomlab.net.log import Log, LogEntry
 from dicomlab.protocol.build import build
 from dicomlab.protocol.dimse import Assembler
 from dicomlab.protocol.upper_layer import Received, Step, UpperLayer
@@ -32,8 +32,6 @@ _AT_ONCE = 8  # PDUs of one connection
 _MOST_ASSOCIATIONS = 1 << 16
 _SPARE_CONNECTIONS = 64  # without an association: on their way to one, or closing
 _DRAINED = 16  # chunks that are read and dropped before closing
-_LOG = 1 << 24  # bytes; older entries are forgotten
-_ENTRY = 256  # bytes that an entry counts for beside its data
 _MOMENT = 0.1  # seconds in which no caller is taken, after one could not be
 _LONGEST_WAIT = 3600.0  # seconds; what selectors can count ends somewhere
 _WITHOUT_ASSOCIATION = ("Sta1", "Sta2", "Sta13")
@@ -129,8 +127,7 @@ class Server(Listener):
         self.artim = artim
         self.idle_timeout = idle_timeout
         self.max_associations = max_associations
-        self._log: deque[LogEntry] = deque()
-        self._logged = 0
+        self._log = Log()
         self._connections: list[Connection] = []
         self._numbers = 0
 
@@ -162,7 +159,7 @@ class Server(Listener):
     @property
     def log(self) -> tuple[LogEntry, ...]:
         """What was sent and received last, on all connections, in the order of time."""
-        return tuple(self._log)
+        return self._log.entries
 
     @property
     def associations(self) -> int:
@@ -452,9 +449,6 @@ class Server(Listener):
         *,
         reset: bool = False,
     ) -> None:
-        self._logged += len(data) + _ENTRY
-        while self._logged > _LOG:
-            self._logged -= len(self._log.popleft().data) + _ENTRY
         entry = LogEntry(
             time.time_ns(),
             connection.number,
@@ -466,7 +460,7 @@ class Server(Listener):
             connection.layer.state,
             reset,
         )
-        self._log.append(entry)
+        self._log.add(entry)
         self.noted(entry)
 
 

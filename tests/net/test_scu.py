@@ -291,3 +291,16 @@ def test_a_peer_that_never_stops_does_not_hold_a_release() -> None:
             scu.close()
             talker.join(20)
         assert not talker.is_alive()
+
+
+def test_a_long_conversation_keeps_its_beginning_and_its_end(scripted: Scripted) -> None:
+    chatter = bytes(build("P-DATA-TF", message_control_header=0, fragment=bytes(16370)))
+    flood = chatter * 1600 + bytes(build("A-RELEASE-RP"))
+    with calling(scripted(ACCEPT, {"send": flood.hex()})) as scu:
+        scu.send(REQUEST)
+        scu.receive()
+        scu.release(timeout=20)
+    what = [one.what for one in scu.log]
+    assert what[:3] == ["opens the connection", "A-ASSOCIATE-RQ", "A-ASSOCIATE-AC"]
+    assert what[-2:] == ["A-RELEASE-RP", "closes the connection"]
+    assert sum(len(one.data) for one in scu.log) < 20_000_000 < len(flood)
