@@ -19,6 +19,7 @@ applications that broke the rules can be replayed by :meth:`UpperLayer.step` alo
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
@@ -31,6 +32,7 @@ from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, SENDING_EVENTS, TRA
 
 _ARTIM_STATES = ("Sta2", "Sta13")  # where the table lets the timer run
 
+_REMEMBERED = 4096  # steps
 _SMALL = 1024  # bytes of a PDU whose tree may be kept
 
 # A PDU that shows one of these cannot be taken apart, and is 'invalid' for Evt19. Whether an
@@ -172,7 +174,7 @@ class UpperLayer:
     ) -> None:
         self.role = role
         self._state = "Sta1"
-        self._history: list[Step] = []
+        self._history: deque[Step] = deque(maxlen=_REMEMBERED)
         self._decoder = Decoder()
         self._incoming = PduStream(max_pdu_length, max_other_length)
         self._outgoing = PduStream()
@@ -190,7 +192,7 @@ class UpperLayer:
 
     @property
     def history(self) -> tuple[Step, ...]:
-        """Every step so far."""
+        """The last steps so far: all of a conversation that is not a very long one."""
         return tuple(self._history)
 
     @property

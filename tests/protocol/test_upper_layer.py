@@ -233,6 +233,15 @@ def test_a_length_is_not_believed_beyond_the_limit() -> None:
     assert "pdu-truncated" in {one.code for one in layer.unread.findings}
 
 
+def test_of_a_very_long_conversation_the_last_steps_are_kept() -> None:
+    layer = at("Sta6")
+    for _ in range(10_000):
+        layer.step("Evt10")
+    last = layer.step("Evt11")
+    assert len(layer.history) < 5000
+    assert layer.history[-1] == last
+
+
 @given(st.lists(st.binary(max_size=40), max_size=20), st.sampled_from(SIDES))
 def test_no_bytes_stop_the_machine(pieces: list[bytes], role: Side) -> None:
     layer = UpperLayer(role)
