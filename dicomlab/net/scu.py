@@ -16,7 +16,7 @@ from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER
 from dicomlab.protocol.upper_layer import Step, UpperLayer
 
-LONGEST_PDU = 1 << 24  # bytes; the PDU-length of a P-DATA-TF above which the SCU aborts
+LONGEST_PDU = 1 << 24  # bytes; of a P-DATA-TF, whatever the A-ASSOCIATE-RQ announces
 _BEGINNING = 1 << 21  # bytes of the log: what was agreed, and how it began
 _CHUNK = 1 << 16
 _SHORTEST, _LONGEST = 1e-3, 86400.0  # seconds that a step may take

@@ -27,11 +27,12 @@ from typing import Literal
 from dicomlab.model import Pdu, Side
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import PDU_HEADER, Decoder
-from dicomlab.spec.pdu import ASSOCIATION_LIMIT, DATA_LIMIT, P_DATA_TF, PDUS
+from dicomlab.spec.pdu import A_ASSOCIATE_RQ, ASSOCIATION_LIMIT, DATA_LIMIT, P_DATA_TF, PDUS
 from dicomlab.spec.state import ACTIONS, EVENTS, PDU_EVENTS, SENDING_EVENTS, TRANSITIONS, Outcome
 
 _ARTIM_STATES = ("Sta2", "Sta13")  # where the table lets the timer run
 
+_SHOWN = 1 << 16  # bytes; a P-DATA-TF that is longer than was agreed comes whole up to here
 _REMEMBERED = 4096  # steps
 _SMALL = 1024  # bytes of a PDU whose tree may be kept
 
@@ -124,7 +125,7 @@ class PduStream:
         self, max_pdu_length: int = DATA_LIMIT, max_other_length: int = ASSOCIATION_LIMIT
     ) -> None:
         self.start = 0  # offset of the first byte that is still here
-        self._max_pdu_length = max_pdu_length
+        self.max_pdu_length = max_pdu_length
         self._max_other_length = max_other_length
         self._buffer = bytearray()
 
@@ -145,7 +146,7 @@ class PduStream:
         length = int.from_bytes(self._buffer[2:PDU_HEADER], "big")
         if layout is None:
             return self._take(len(self._buffer))
-        if length > (self._max_pdu_length if layout is P_DATA_TF else self._max_other_length):
+        if length > (self.max_pdu_length if layout is P_DATA_TF else self._max_other_length):
             return self._take(len(self._buffer))
         if len(self._buffer) < PDU_HEADER + length:
             return None
@@ -162,7 +163,9 @@ class UpperLayer:
     """One end of one association.
 
     ``max_pdu_length`` is the largest PDU-length of a P-DATA-TF that is taken (PS3.8 annex D.1),
-    ``max_other_length`` that of any other PDU; a longer one is Evt19.
+    ``max_other_length`` that of any other PDU; a longer one is Evt19. So is, once an A-ASSOCIATE-RQ
+    is sent, a P-DATA-TF that is longer than it announces; if it is not far too long, it comes whole
+    all the same, so that one sees what it is.
     """
 
     def __init__(
@@ -178,6 +181,7 @@ class UpperLayer:
         self._decoder = Decoder()
         self._incoming = PduStream(max_pdu_length, max_other_length)
         self._outgoing = PduStream()
+        self._agreed = max_pdu_length
         self._lost = False  # the stream could not be cut: nobody knows where the next PDU begins
 
     @property
@@ -225,7 +229,16 @@ class UpperLayer:
             layout = PDUS.get(sent[0])
             if layout is not None:
                 steps.append(self._sent(layout.name))
+            if layout is A_ASSOCIATE_RQ:
+                self._agree(self._decode(sent, 0))
         return tuple(steps)
+
+    def _agree(self, request: Pdu) -> None:
+        """Holds the peer to what our request announces; 0 is no limit (PS3.8 D.1)."""
+        lengths = (one.value for one in request.walk() if one.name == "Maximum-length-received")
+        most = self._incoming.max_pdu_length
+        self._agreed = min(next(lengths, 0) or most, most)
+        self._incoming.max_pdu_length = max(self._agreed, min(_SHOWN, most))
 
     def _sent(self, name: str) -> Step:
         event = SENDING_EVENTS[name]
@@ -250,7 +263,8 @@ class UpperLayer:
         if data is None:
             return None
         pdu = self._decode(data, start)
-        invalid = not pdu.complete or any(one.code in _INVALID for one in pdu.findings)
+        too_long = pdu.type == P_DATA_TF.name and len(data) - PDU_HEADER > self._agreed
+        invalid = too_long or not pdu.complete or any(one.code in _INVALID for one in pdu.findings)
         self._lost = pdu.type is None or not pdu.complete
         reject = pdu.type == "A-ASSOCIATE-RQ" and not invalid and not _version_1(pdu)
         step = self.step("Evt19" if invalid else PDU_EVENTS[pdu.type], reject=reject)

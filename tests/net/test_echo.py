@@ -127,6 +127,14 @@ def test_endless_fragments_come_to_an_end(scripted: Scripted) -> None:
     assert "fragment-incomplete" in codes(result)
 
 
+def test_pdus_that_are_far_too_long_cost_little(scripted: Scripted) -> None:
+    huge = bytes(build("P-DATA-TF", fragment=bytes((1 << 24) - 6), message_control_header=0))
+    result = echo(*scripted(ACCEPT, {"send": (huge * 3).hex()}), timeout=5)
+    assert (result.ok, result.layer) == (False, "dimse")
+    assert "max-length-exceeded" in codes(result)
+    assert sum(len(one.data) for one in result.log) < 1 << 20
+
+
 def test_drops_of_a_pdu_do_not_hold_the_client(scripted: Scripted) -> None:
     host, port = scripted({"send": "02"}, SILENCE)
     result = echo(host, port, timeout=0.3)

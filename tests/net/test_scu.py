@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dicomlab.captures import from_log
 from dicomlab.model import BuildError, DicomlabError, PeerError
 from dicomlab.net.echo import echo
 from dicomlab.net.scp import EchoSCP
@@ -291,6 +292,19 @@ def test_a_peer_that_never_stops_does_not_hold_a_release() -> None:
             scu.close()
             talker.join(20)
         assert not talker.is_alive()
+
+
+def test_a_pdu_that_is_longer_than_was_announced_is_shown_and_aborted(scripted: Scripted) -> None:
+    response = build("C-ECHO-RSP")
+    with calling(scripted(ACCEPT, {"send": bytes(response).hex()})) as scu:
+        scu.send(build("A-ASSOCIATE-RQ", maximum_length_received=50))
+        scu.receive()
+        scu.send(build("C-ECHO-RQ"))
+        assert bytes(scu.receive()) == bytes(response)
+        assert scu.state == "Sta13"
+    (association,) = from_log(scu.log).associations
+    assert "max-length-exceeded" in [one.code for one in association.findings]
+    assert "A-ABORT" in [one.what for one in scu.log]
 
 
 def test_a_long_conversation_keeps_its_beginning_and_its_end(scripted: Scripted) -> None:

@@ -233,6 +233,40 @@ def test_a_length_is_not_believed_beyond_the_limit() -> None:
     assert "pdu-truncated" in {one.code for one in layer.unread.findings}
 
 
+def asked(announced: int) -> UpperLayer:
+    """A requestor that has announced this maximum length, and takes 500,000 bytes at most."""
+    layer = UpperLayer("requestor", max_pdu_length=500_000)
+    layer.step("Evt1")
+    layer.send(bytes(build("A-ASSOCIATE-RQ", maximum_length_received=announced)))
+    receive(layer, PDUS["Evt3"])
+    assert layer.state == "Sta6"
+    return layer
+
+
+def data(length: int) -> bytes:
+    """A P-DATA-TF of that PDU-length."""
+    return bytes(build("P-DATA-TF", fragment=bytes(length - 6), message_control_header=0))
+
+
+@pytest.mark.parametrize(
+    ("announced", "length"),
+    [(100, 100), (200_000, 200_000), (0, 500_000), (0xFFFFFFFF, 500_000)],
+)
+def test_a_peer_is_held_to_the_length_that_was_announced(announced: int, length: int) -> None:
+    (taken,) = receive(asked(announced), data(length))
+    (refused,) = receive(asked(announced), data(length + 2))
+    assert taken.step.event == "Evt10"
+    assert refused.step.event == "Evt19"
+    assert refused.answer == bytes(build("A-ABORT", source=2, reason_diag=6))
+
+
+def test_of_what_is_too_long_only_so_much_is_waited_for() -> None:
+    (long,) = receive(asked(100), data(60_000))
+    assert long.pdu.complete
+    (longer,) = receive(asked(100), data(100_000)[:50])
+    assert (longer.step.event, len(longer.data)) == ("Evt19", 50)
+
+
 def test_of_a_very_long_conversation_the_last_steps_are_kept() -> None:
     layer = at("Sta6")
     for _ in range(10_000):
