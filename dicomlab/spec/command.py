@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from dicomlab.model import Kind, Layout, Problem, Role, Row, Values, printable
 from dicomlab.spec import names
 from dicomlab.spec.kinds import BYTES, LENGTH_LE, MANY, TAG, VR
-from dicomlab.spec.pdu import LIST, ae_title, uid_core
+from dicomlab.spec.pdu import LIST, ae_title, uid_core, uid_meaning
 
 NO_DATA_SET = 0x0101  # (0000,0800): any other value announces a data set
 DATA_SET_FOLLOWS = 0x0001
@@ -167,10 +167,6 @@ def _hex(value: Any) -> str:
     return f"{value:04X}H" if isinstance(value, int) else str(value)
 
 
-def _uid_name(value: Any, _: Values) -> str | None:
-    return names.uid_name(value.rstrip("\0 ")) if isinstance(value, str) else None
-
-
 def _data_set_type(value: Any, _: Values) -> str | None:
     return "no data set" if value == NO_DATA_SET else "a data set follows"
 
@@ -179,7 +175,7 @@ def _status_text(value: Any, _: Values) -> str | None:
     return names.status_text(value) if isinstance(value, int) else None
 
 
-_UID: dict[str, Any] = {"meaning": _uid_name, "check": _uid, "role": Role.NAME}
+_UID: dict[str, Any] = {"meaning": uid_meaning, "check": _uid, "role": Role.NAME}
 # what the value row of an element knows beyond its VR; by tag, else by VR
 _MORE: dict[int | str, dict[str, Any]] = {
     GROUP_LENGTH: {"role": Role.LENGTH},

@@ -136,7 +136,8 @@ def _control_header(value: int) -> Iterator[Problem]:
 # --- what a value means -----------------------------------------------------------------------
 
 
-def _uid_name(value: Any, _: Values) -> str | None:
+def uid_meaning(value: Any, _: Values) -> str | None:
+    """What the standard calls a UID, however it is padded."""
     return names.uid_name(value.rstrip("\0 ")) if isinstance(value, str) else None
 
 
@@ -245,7 +246,7 @@ def _type(code: int, name: str, meaning: str) -> Row:
 
 def _uid(name: str, default: str = "", size: str | None = None, **more: Any) -> Row:
     more = {"check": uid, "rule": "a UID of 1..64 characters, not padded", **more}
-    return Row(name, UID, Role.NAME, size, default, meaning=_uid_name, **more)
+    return Row(name, UID, Role.NAME, size, default, meaning=uid_meaning, **more)
 
 
 def _length(name: str, kind: Kind = U16) -> Row:
