@@ -232,7 +232,8 @@ def name(command_field: int | None) -> str:
     """What a message of that Command Field is called."""
     if command_field is None:
         return "unknown message"
-    return command.COMMAND_FIELDS.get(command_field) or f"Command Field {command_field:04X}H"
+    row = command.BY_FIELD.get(command_field)
+    return row.name if row is not None else f"Command Field {command_field:04X}H"
 
 
 def _number(values: Mapping[int, Any], tag: int) -> int | None:

@@ -137,7 +137,6 @@ MESSAGES: tuple[MessageRow, ...] = (
     MessageRow("N-DELETE-RSP", 0x8150, "PS3.7 Table 10.3-12", (0x0120, 0x0900), (0x0002, 0x1000), "absent"),
 )
 
-COMMAND_FIELDS: dict[int, str] = {row.command_field: row.name for row in MESSAGES}
 BY_FIELD: dict[int, MessageRow] = {row.command_field: row for row in MESSAGES}
 BY_NAME: dict[str, MessageRow] = {row.name: row for row in MESSAGES}
 PRIORITIES = {0: "MEDIUM", 1: "HIGH", 2: "LOW"}
@@ -154,7 +153,7 @@ def _uid(value: Any) -> Iterator[Problem]:
 
 
 def _command_field(value: Any) -> Iterator[Problem]:
-    if value not in COMMAND_FIELDS:
+    if value not in BY_FIELD:
         yield "cmd-field-unknown", f"Command Field {_hex(value)} is not in the dictionary"
 
 
@@ -179,7 +178,11 @@ _UID: dict[str, Any] = {"meaning": uid_meaning, "check": _uid, "role": Role.NAME
 # what the value row of an element knows beyond its VR; by tag, else by VR
 _MORE: dict[int | str, dict[str, Any]] = {
     GROUP_LENGTH: {"role": Role.LENGTH},
-    COMMAND_FIELD: {"meaning": COMMAND_FIELDS, "check": _command_field, "role": Role.IDENTIFIER},
+    COMMAND_FIELD: {
+        "meaning": {row.command_field: row.name for row in MESSAGES},
+        "check": _command_field,
+        "role": Role.IDENTIFIER,
+    },
     0x00000700: {"meaning": PRIORITIES},
     DATA_SET_TYPE: {"meaning": _data_set_type, "among": DATA_SET_TYPES},
     STATUS: {"meaning": _status_text, "check": _status, "among": names.STATUSES},

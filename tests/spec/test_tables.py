@@ -172,7 +172,8 @@ def test_command_elements_are_those_of_annex_e(tables: dict[str, Any]) -> None:
 
 
 def test_messages_carry_the_elements_of_their_tables(tables: dict[str, Any]) -> None:
-    assert {one["value"]: one["name"] for one in tables["command_fields"]} == command.COMMAND_FIELDS
+    known = {row.command_field: row.name for row in command.MESSAGES}
+    assert {one["value"]: one["name"] for one in tables["command_fields"]} == known
     for one in tables["messages"]:
         row = command.BY_FIELD[int(one["command_field"], 16)]
         elements = {int(e["tag"], 16): e["usage"] for e in one["elements"]}

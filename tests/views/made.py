@@ -20,7 +20,7 @@ from dicomlab.model import (
 )
 from dicomlab.protocol.build import build
 from dicomlab.protocol.codec import decode, finding
-from dicomlab.spec.command import COMMAND_FIELDS
+from dicomlab.spec.command import BY_FIELD
 from dicomlab.views.reach import Call, Reach
 
 MS = 1_000_000  # nanoseconds
@@ -120,7 +120,7 @@ def _messages(pdus: Sequence[Pdu]) -> list[Message]:
         value = {name: one.value for name, one in elements.items()}
         found.append(
             Message(
-                type=COMMAND_FIELDS[command.value],
+                type=BY_FIELD[command.value].name,
                 sender=pdu.sender or "requestor",
                 context_id=1,
                 message_id=value.get("Message ID"),
