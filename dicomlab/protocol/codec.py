@@ -14,7 +14,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, SupportsBytes
 
 from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
-from dicomlab.protocol.command_set import command_set, decode_command_set, is_command_set
+from dicomlab.protocol.command_set import begins_command_set, command_set, decode_command_set
 from dicomlab.protocol.leaves import Bytes, alike, blame, finding
 from dicomlab.spec import names
 from dicomlab.spec.kinds import BYTES
@@ -217,7 +217,8 @@ class Decoder:
             self._begun.discard(context)
         else:
             self._begun.add(context)
-        return bool(header & 2) and not continued and is_command_set(here.source, here.at, end)
+        begin = here.source.data[here.at : min(here.at + 2, end)]
+        return bool(header & 2) and not continued and begins_command_set(begin)
 
 
 @dataclass(slots=True)

@@ -20,9 +20,9 @@ def decode_command_set(data: bytes, *, start: int = 0) -> Field:
     return command_set(Bytes(bytes(data), start), 0, len(data))
 
 
-def is_command_set(source: Bytes, at: int, end: int) -> bool:
+def begins_command_set(data: bytes) -> bool:
     """Whether bytes begin as a command set does: with an element of group 0000, if with any."""
-    return at == end or source.data[at : min(at + 2, end)] == b"\0\0"
+    return data[:2] in (b"", b"\0\0")
 
 
 def command_set(source: Bytes, at: int, end: int) -> Field:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dicomlab.model import Finding, Message, Pdu, Side, Span
-from dicomlab.protocol.command_set import decode_command_set
+from dicomlab.protocol.command_set import begins_command_set, decode_command_set
 from dicomlab.protocol.leaves import finding
 from dicomlab.protocol.scanner import Irregular, scan_command
 from dicomlab.spec import command
@@ -41,7 +41,8 @@ class Begun:
     @property
     def in_one_piece(self) -> bool:
         """Whether the command set came in one fragment, in which its PDU's tree shows it."""
-        return len(self.spans) == 1 and self.command is not None and begins_command(self.command)
+        raw = self.command
+        return len(self.spans) == 1 and raw is not None and begins_command_set(raw)
 
     def carried(self, index: int) -> None:
         """A PDU carried a part of it."""
@@ -49,11 +50,6 @@ class Begun:
             self.pdus[-1] = index
         else:
             self.pdus += [index, index]
-
-
-def begins_command(data: bytes) -> bool:
-    """Whether a fragment begins as a command set does: with group 0000, if with anything."""
-    return data[:2] in (b"", b"\0\0")
 
 
 class Fragments:
