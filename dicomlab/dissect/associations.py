@@ -45,8 +45,9 @@ from dicomlab.model import (
     Side,
     Span,
 )
-from dicomlab.protocol.codec import decode, finding
+from dicomlab.protocol.codec import decode
 from dicomlab.protocol.dimse import indices
+from dicomlab.protocol.leaves import finding
 
 Kind = Literal["refused", "no-answer", "no-data", "tls", "not-dicom"]
 SORTED = 1 << 20  # PDUs of an association that are put into the order of their times

@@ -21,8 +21,9 @@ from dicomlab.dissect.talk import AC, DATA, RQ, PduRow, Talk
 from dicomlab.dissect.tcp import Seen
 from dicomlab.dissect.whole import Packets, also, may_be_whole_soon, only, whole_pdus
 from dicomlab.model import Finding, Layout, Pdu, Span
-from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode, finding
+from dicomlab.protocol.codec import PDU_HEADER, Decoder, as_part, decode
 from dicomlab.protocol.dimse import COMMAND_LIMIT, Begun, Fragments
+from dicomlab.protocol.leaves import finding
 from dicomlab.protocol.scanner import Irregular, is_regular_data, is_regular_pdv, scan_pdu
 from dicomlab.spec.command import COMMAND_FIELD
 from dicomlab.spec.pdu import PDUS

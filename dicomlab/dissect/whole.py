@@ -10,7 +10,8 @@ from dicomlab.dissect.rows import Row
 from dicomlab.dissect.talk import DATA, Talk
 from dicomlab.dissect.tcp import Seen
 from dicomlab.model import Span
-from dicomlab.protocol.codec import PDU_HEADER, finding
+from dicomlab.protocol.codec import PDU_HEADER
+from dicomlab.protocol.leaves import finding
 from dicomlab.protocol.scanner import Irregular, is_regular_pdv, scan_command, scan_pdu
 from dicomlab.spec.command import DATA_SET_TYPE, NO_DATA_SET
 from dicomlab.spec.pdu import PDUS

@@ -14,7 +14,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, SupportsBytes
 
 from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
-from dicomlab.protocol.command_set import begins_command_set, command_set, decode_command_set
+from dicomlab.protocol.command_set import begins_command_set, command_set
 from dicomlab.protocol.leaves import Bytes, alike, blame, finding
 from dicomlab.spec import names
 from dicomlab.spec.kinds import BYTES
@@ -27,16 +27,6 @@ from dicomlab.spec.pdu import (
     UNKNOWN_ITEM,
     USER_INFORMATION_RQ,
 )
-
-__all__ = [
-    "PDU_HEADER",
-    "Decoder",
-    "as_part",
-    "decode",
-    "decode_command_set",
-    "decode_item",
-    "finding",
-]
 
 Buffer = bytes | bytearray | memoryview | SupportsBytes  # a draft and a Pdu are such too
 PDU_HEADER = 6  # bytes: type, reserved, length (PS3.8 9.3.1)

@@ -12,7 +12,8 @@ from pynetdicom import pdu_items as items
 from pynetdicom.dsutils import decode as decode_dataset
 
 from dicomlab.model import Field, Layout
-from dicomlab.protocol.codec import decode, decode_command_set, decode_item
+from dicomlab.protocol.codec import decode, decode_item
+from dicomlab.protocol.command_set import decode_command_set
 from dicomlab.spec import pdu as tables
 from tests.conftest import CORPUS
 

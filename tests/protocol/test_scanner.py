@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dicomlab.model import Part
 from dicomlab.protocol.build import build
-from dicomlab.protocol.codec import as_part, decode, decode_command_set
+from dicomlab.protocol.codec import as_part, decode
+from dicomlab.protocol.command_set import decode_command_set
 from dicomlab.protocol.scanner import (
     Irregular,
     is_regular_data,

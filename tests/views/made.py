@@ -19,7 +19,8 @@ from dicomlab.model import (
     Side,
 )
 from dicomlab.protocol.build import build
-from dicomlab.protocol.codec import decode, finding
+from dicomlab.protocol.codec import decode
+from dicomlab.protocol.leaves import finding
 from dicomlab.spec.command import BY_FIELD
 from dicomlab.views.reach import Call, Reach
 

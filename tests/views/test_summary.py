@@ -11,7 +11,7 @@ import pytest
 
 from dicomlab.dissect.associations import dissect
 from dicomlab.model import Association, Message, PresentationContext
-from dicomlab.protocol.codec import finding
+from dicomlab.protocol.leaves import finding
 from dicomlab.views.summary import done, reasons, summary
 from tests.views import made
 from tests.views.made import MS
