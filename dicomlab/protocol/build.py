@@ -312,8 +312,11 @@ class Draft(Drawn, Explored):
             part.values[_CONTEXT_ID] = next((one.values[_CONTEXT_ID] for one in host.parts), 1)
         elif any(row.name == "Presentation-context-ID" for row in layout.rows):
             taken = {Slot("", one, _ITEM_CONTEXT_ID).value for one in host.parts}
-            free = (number for number in range(1, 256, 2) if number not in taken)
-            part.values[_ITEM_CONTEXT_ID] = next(free, 255)
+            free = next((number for number in range(1, 256, 2) if number not in taken), None)
+            if free is None and "presentation_context_id" not in values:
+                what = f"all 128 presentation context IDs are taken ({layout.clause})."
+                raise BuildError(what, "Remove one, or say which: presentation_context_id=255.")
+            part.values[_ITEM_CONTEXT_ID] = free
         inner = Draft(name, part)
         for key, value in values.items():
             inner.give(key, value)
@@ -327,7 +330,7 @@ class Draft(Drawn, Explored):
     def move(self, path: str, to: int) -> None:
         """Put an item, PDV or element at another place among those beside it; 0 is the first."""
         slot, parent = self._part(path)
-        if to not in range(len(parent.parts)):
+        if to not in range(len(parent.parts)) or not isinstance(to, int):
             last = len(parent.parts) - 1
             raise BuildError(f"{path} can be moved to 0..{last}, not to {to!r}.")
         parent.parts.remove(slot.part)
@@ -339,10 +342,11 @@ class Draft(Drawn, Explored):
             self[key] = value
             return
         host, layout = self._host(key)
-        host.parts[:] = [part for part in host.parts if part.layout is not layout]
-        for one in value:
-            part = new(layout)
+        given = [new(layout) for _ in value]
+        for part, one in zip(given, value, strict=True):
             Draft(layout.name, part)[layout.name] = one
+        host.parts[:] = [part for part in host.parts if part.layout is not layout]
+        for part in given:
             host.insert(part)
 
     def _host(self, name: str, where: str = "") -> tuple[Part, Layout]:

@@ -221,6 +221,32 @@ def test_a_hundred_and_twenty_eight_contexts_have_the_odd_numbers(request_draft:
         one["Presentation-context-ID"].value for one in request_draft.pdu.fields if one.code == 0x20
     ]
     assert ids == list(range(1, 256, 2))
+    with pytest.raises(BuildError, match=r"all 128 .* are taken \(PS3.8 Table 9-13\)"):
+        request_draft.add("Presentation Context", abstract_syntax="1.2.3")
+    assert codes(request_draft) == []
+
+
+def test_a_context_too_many_is_sent_on_purpose(request_draft: Draft) -> None:
+    for _ in range(127):
+        request_draft.add("Presentation Context", abstract_syntax="1.2.3")
+    request_draft.add("Presentation Context", presentation_context_id=255)
+    assert len([one for one in request_draft.pdu.fields if one.code == 0x20]) == 129
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda draft: draft.give("presentation_context", ["bad"]),
+        lambda draft: draft.give("transfer_syntax", ["1.2.840.10008.1.2", "bad"]),
+        lambda draft: draft.move("User Information", 1.0),
+        lambda draft: draft.move("User Information", None),
+    ],
+)
+def test_an_edit_that_fails_leaves_the_draft_as_it_was(request_draft: Draft, edit: Any) -> None:
+    before = bytes(request_draft)
+    with pytest.raises(BuildError):
+        edit(request_draft)
+    assert bytes(request_draft) == before
 
 
 def test_items_and_elements_are_removed(request_draft: Draft) -> None:
