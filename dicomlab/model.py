@@ -392,6 +392,11 @@ class Field:
     def __getitem__(self, path: str) -> Field:
         return find(self, path)
 
+    def __contains__(self, path: str) -> bool:
+        return bool(places(self, path))
+
+    __iter__ = None  # what has paths is no sequence: go through its children
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pdu(Drawn, Explored):
@@ -454,6 +459,11 @@ class Pdu(Drawn, Explored):
     def __getitem__(self, path: str) -> Field:
         return find(self.root, path)
 
+    def __contains__(self, path: str) -> bool:
+        return bool(places(self.root, path))
+
+    __iter__ = None  # its length is in bytes: go through its fields
+
     def __bytes__(self) -> bytes:
         return self.root.raw
 
@@ -482,17 +492,19 @@ class Step:
 
 
 def split(path: str) -> list[str]:
-    """The parts of a path, as they are written."""
+    """The parts of a path, as they are written; BuildError for what is no text."""
+    if not isinstance(path, str):
+        raise BuildError(f"{path!r} is no path.", "Name a field, as in ['Called-AE-title'].")
     return _SEPARATOR.split(path)
 
 
 def steps(path: str) -> list[Step]:
-    """The steps of a path; KeyError where it cannot be read."""
+    """The steps of a path; BuildError where it cannot be read."""
     found = []
     for part in split(path):
         match = _STEP.fullmatch(part.strip())
         if not match:
-            raise KeyError(f"cannot read the step {part!r} of the path {path!r}")
+            raise BuildError(f"cannot read the step {part!r} of the path {path!r}.")
         index, ident = match["index"], match["id"]
         found.append(
             Step(
@@ -505,10 +517,22 @@ def steps(path: str) -> list[Step]:
 
 
 def find(root: N, path: str) -> N:
-    """What stands at ``path`` below ``root``.
+    """The one place that ``path`` leads to below ``root``.
+
+    Raises KeyError where nothing, or more than one place, is named; BuildError for what is no path.
+    """
+    here = places(root, path)
+    if not here:
+        raise KeyError(f"no field {path!r} in {root.name}")
+    if len(here) > 1:
+        raise KeyError(f"{path!r} names {len(here)} fields of {root.name}: say which, as in [0]")
+    return here[0]
+
+
+def places(root: N, path: str) -> Sequence[N]:
+    """All places that ``path`` leads to below ``root``; BuildError for what is no path.
 
     The first step may stand anywhere below; each further one is a child of the one before.
-    Raises KeyError where nothing, or more than one place, is named.
     """
     here: Sequence[N] = walk(root)
     for depth, step in enumerate(steps(path)):
@@ -519,11 +543,7 @@ def find(root: N, path: str) -> N:
             here = [one for one in here if _context_id(one) == step.context_id]
         if step.index is not None:
             here = here[step.index : step.index + 1]
-    if not here:
-        raise KeyError(f"no field {path!r} in {root.name}")
-    if len(here) > 1:
-        raise KeyError(f"{path!r} names {len(here)} fields of {root.name}: say which, as in [0]")
-    return here[0]
+    return here
 
 
 def _named(places: Sequence[N], name: str) -> list[N]:

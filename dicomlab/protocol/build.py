@@ -21,6 +21,7 @@ from dicomlab.model import (
     Role,
     Row,
     find,
+    places,
     snake_case,
     split,
     walk,
@@ -253,6 +254,11 @@ class Draft(Drawn, Explored):
 
     def __getitem__(self, path: str) -> Any:
         return self._find(path).value
+
+    def __contains__(self, path: str) -> bool:
+        return bool(places(self.slot, path))
+
+    __iter__ = None  # its length is in bytes: go through the fields of its PDU
 
     def __setitem__(self, path: str, value: Any) -> None:
         """Set a field. BuildError, with the clause, for what the standard does not allow."""

@@ -163,6 +163,28 @@ def test_a_path_may_begin_with_the_pdu_and_names_may_hold_a_slash() -> None:
     assert accept["Presentation Context[0]/Result/Reason"] == 0
 
 
+@pytest.mark.parametrize("look", [lambda d: d, lambda d: d.pdu, lambda d: d.pdu.root])
+def test_what_has_paths_tells_which_lead_somewhere(request_draft: Draft, look: Any) -> None:
+    request_draft.add("Presentation Context", abstract_syntax="1.2.3")
+    shown = look(request_draft)
+    assert "Called-AE-title" in shown
+    assert "called_ae_title" in shown
+    assert "Presentation Context" in shown  # both of them
+    assert "Presentation Context[1]/Abstract Syntax" in shown
+    assert "Presentation Context[2]" not in shown
+    assert "PDV" not in shown
+
+
+@pytest.mark.parametrize("look", [lambda d: d, lambda d: d.pdu, lambda d: d.pdu.root])
+def test_what_has_paths_is_no_sequence(request_draft: Draft, look: Any) -> None:
+    shown = look(request_draft)
+    for ask in (lambda: shown[0], lambda: None in shown, lambda: shown["PDU-length[["]):
+        with pytest.raises(BuildError, match=r"is no path\. Name|cannot read the step"):
+            ask()
+    with pytest.raises(TypeError, match="is not iterable"):
+        list(shown)
+
+
 def test_a_list_is_one_value_where_the_element_takes_many() -> None:
     draft = build(
         "N-GET-RQ",
