@@ -120,13 +120,17 @@ def dissect_many(
 ) -> Generator[Capture | CaptureError, None, None]:
     """Dissect many capture files at once; gives what each holds, in the order of ``paths``.
 
-    In the place of a file that cannot be read stands the CaptureError that says why.
+    In the place of a file that cannot be read stands the CaptureError that says why; one path
+    instead of many is a CaptureError too.
 
     ``executor`` is any of ``concurrent.futures``, or Dask's ``client.get_executor()``. Without one,
     processes take all cores of this machine (in a script, call this below
     ``if __name__ == "__main__":``); they end when the iterator is exhausted or closed. Twice as
     many files as are dissected at once are under way; those not begun by then are left alone.
     """
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        what = f"{type(paths).__name__} is no list of paths."
+        raise CaptureError(what, "Give one, as in dissect_many([path]), or dissect() one file.")
     if executor is not None:
         yield from in_order(paths, executor, found_in)
         return

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dicomlab.dissect.file import path_text
 from dicomlab.dissect.network import End, Network, glance, key
 from dicomlab.dissect.pcap import Copied, Copier, Reader
 from dicomlab.model import Association, Capture, CaptureError, Endpoint, printable
@@ -30,7 +31,7 @@ def save(
     which others are missing are left out. A file that is there is replaced, save the capture's
     own. CaptureError where that cannot be, or where the capture is no longer there.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path_text(path)))
     if capture.source is None:
         raise _no_file()
     chosen = _Connections(associations)

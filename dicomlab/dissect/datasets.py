@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from dicomlab.dissect.agreement import ACCEPTED
 from dicomlab.dissect.bytes_of import Bytes, Wanted, Way
+from dicomlab.dissect.file import path_text
 from dicomlab.dissect.rows import Rows
 from dicomlab.dissect.talk import MessageRow, PduRow
 from dicomlab.model import (
@@ -284,7 +285,7 @@ def export(
     """
     if isinstance(associations, Capture):
         associations = associations.associations
-    exporter = _Exporter(Path(folder))
+    exporter = _Exporter(Path(path_text(folder)))
     instances = (one for each in associations for one in exporter.instances(each))
     while batch := list(islice(instances, AT_A_TIME)):
         for source, group in groupby(batch, key=lambda one: one.data.origin.source):

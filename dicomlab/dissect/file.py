@@ -16,16 +16,25 @@ from dicomlab.model import CaptureError, printable
 STANDARD_INPUT = "-"
 
 
+def path_text(path: Any) -> str:
+    """A path as text; CaptureError for what is none, and for what no file can be called."""
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if isinstance(text, str) and "\0" not in text:
+        return text
+    given = repr(printable(text)) if isinstance(text, str) else type(path).__name__
+    raise CaptureError(f"{given} is no path.", "Give the path of one file, as text or a Path.")
+
+
 class CaptureFile:
     """A capture file, by the name that somebody gave it.
 
     It is opened again by its absolute path, from another folder and in another process too. What
     comes through a pipe can be read but once: ``keep`` copies it to a temporary file without a
-    name, which goes with this object and does not travel.
+    name, which goes with this object and does not travel. Raises CaptureError for what is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, keep: bool = True) -> None:
-        self.name = os.fspath(path)
+        self.name = path_text(path)
         self._path = None if self.name == STANDARD_INPUT else str(Path(self.name).absolute())
         self._keep = keep
         self._held: BinaryIO | None = None  # what is read again where no path leads to it

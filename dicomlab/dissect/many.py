@@ -19,13 +19,20 @@ BATCH_BYTES = 1 << 20
 BATCH_FILES = 64
 Watch = Callable[[Progress], bool | None]
 Found = Capture | CaptureError
-Batch = list[CaptureFile]
+Batch = list[CaptureFile | CaptureError]
 T = TypeVar("T")
 
 
 def found_in(batch: Batch, watch: Watch | None = None) -> list[Found]:
     """What each of the files holds, or why it cannot be read."""
-    return [_found_in(file, watch) for file in batch]
+    return [_found_in(file, watch) if isinstance(file, CaptureFile) else file for file in batch]
+
+
+def _file(path: str | os.PathLike[str]) -> CaptureFile | CaptureError:
+    try:
+        return CaptureFile(path)
+    except CaptureError as error:
+        return error.with_traceback(None)
 
 
 def _found_in(file: CaptureFile, watch: Watch | None) -> Found:
@@ -48,7 +55,7 @@ def in_order(
     under_way: deque[Future[list[T]]] = deque()
     most = 2 * getattr(executor, "_max_workers", AHEAD // 2)
     try:
-        for batch in _batches(map(CaptureFile, paths)):
+        for batch in _batches(map(_file, paths)):
             under_way.append(executor.submit(find, batch))
             while under_way and (len(under_way) == most or under_way[0].done()):
                 yield from _first_of(under_way)
@@ -59,12 +66,12 @@ def in_order(
             one.cancel()
 
 
-def _batches(files: Iterable[CaptureFile]) -> Iterator[Batch]:
+def _batches(files: Iterable[CaptureFile | CaptureError]) -> Iterator[Batch]:
     """Small files together: to hand one over costs as much as to dissect it."""
     batch: Batch = []
     room = 0
     for file in files:
-        size = file.size
+        size = file.size if isinstance(file, CaptureFile) else 0
         if batch and (size is None or size > room or len(batch) == BATCH_FILES):
             yield batch
             batch = []

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from dicomlab.captures import dissect
+from dicomlab.dissect.file import path_text
 from dicomlab.model import (
     BuildError,
     Capture,
@@ -117,7 +118,7 @@ def record(
     _check_way(latency, bandwidth)
     end = _resolved(*host_and_port(target))
     folder = tempfile.mkdtemp(prefix="dicomlab-") if path is None else None
-    file = Path(folder, "recording.pcapng") if folder else Path(path or "")
+    file = Path(folder, "recording.pcapng") if folder else Path(path_text(path))
     try:
         recorder, why = _started(end, method, file, latency, bandwidth)
     except BaseException:
