@@ -1059,3 +1059,29 @@ class PeerError(DicomlabError):
 
 class CaptureError(DicomlabError):
     """The machine's: something that recording or reading a capture needs is missing."""
+
+
+# --- what is meant ----------------------------------------------------------------------------
+
+V = TypeVar("V")
+_GIVE: dict[type, str] = {
+    Capture: "Give what dissect() or a recording gives.",
+    Association: "Give one of a capture, as in capture.associations[0].",
+    Pdu: "Give one of an association, as in association.pdus[0].",
+}
+
+
+def meant(kind: type[V], given: Any) -> V:
+    """What was given, where it is of that kind; DicomlabError where it is anything else."""
+    if isinstance(given, kind):
+        return given
+    what = f"{type(given).__name__} is no {kind.__name__}."
+    raise DicomlabError(what, _GIVE[kind])
+
+
+def meant_each(kind: type[V], given: Any) -> Iterator[V]:
+    """The same of each one of several."""
+    if not isinstance(given, Iterable):
+        what = f"{type(given).__name__} is no list."
+        raise DicomlabError(what, f"Give a list of {kind.__name__}s.")
+    return (meant(kind, one) for one in given)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import dicomlab as dl
+from dicomlab.model import Connection, Endpoint
 
 STORE = Path(__file__).parents[1] / "captures" / "store-two-images.pcapng"
 Call = Callable[[], Any]
@@ -62,3 +63,46 @@ def test_beside_what_is_no_path_the_other_files_are_dissected() -> None:
     first, *wrong, last = dl.dissect_many([STORE, None, "a\0b", 7, STORE])  # type: ignore[list-item]
     assert first == last == dl.dissect(STORE)
     assert all(isinstance(one, dl.CaptureError) and "is no path" in str(one) for one in wrong)
+
+
+# --- captures, associations, PDUs ---------------------------------------------------------------
+
+CAPTURE = dl.dissect(STORE)
+ASSOCIATION = CAPTURE.associations[0]
+DRAFT = dl.build("C-ECHO-RQ")
+END = Endpoint("127.0.0.1", 104)
+REFUSED = Connection(0, END, END, "refused", {}, frames=(1, 2))
+ASKED: dict[str, tuple[Call, str]] = {
+    "save a path": (lambda: dl.save(STORE, "out", []), "PosixPath is no Capture. Give what"),
+    "save one": (lambda: dl.save(CAPTURE, "out", ASSOCIATION), "Association is no list. Give a"),
+    "save a number": (lambda: dl.save(CAPTURE, "out", [0]), "int is no Association. Give one of"),
+    "save connections": (
+        lambda: dl.save(CAPTURE, "out", [REFUSED]), "Connection is no Association. Give one of"
+    ),
+    "export a path": (lambda: dl.export(str(STORE), "out"), "str is no Association. Give one of"),
+    "export one": (lambda: dl.export(ASSOCIATION, "out"), "Association is no list. Give a list"),
+    "segments of a capture": (
+        lambda: list(dl.segments_of(CAPTURE)), "Capture is no Pdu. Give one of an association"
+    ),
+    "segments of an association": (
+        lambda: list(dl.segments_of(ASSOCIATION)), "Association is no Pdu. Give one of an"
+    ),
+    "segments of a draft": (lambda: list(dl.segments_of(DRAFT)), "Draft is no Pdu. Give one of"),
+    "tcp segments of a path": (lambda: list(dl.tcp_segments(STORE)), "PosixPath is no Capture."),
+    "tcp segments of one": (lambda: list(dl.tcp_segments(ASSOCIATION)), "Association is no Capt"),
+    "round trips": (lambda: dl.round_trips(ASSOCIATION), "Association is no Capture. Give what"),
+    "second opinion of a path": (lambda: dl.second_opinion(STORE), "PosixPath is no Capture."),
+    "second opinion of nothing": (lambda: dl.second_opinion(None), "NoneType is no Capture."),
+    "replay of a capture": (lambda: dl.replay(CAPTURE), "Capture is no Association. Give one of"),
+    "replay of a path": (lambda: dl.replay(STORE), "PosixPath is no Association. Give one of"),
+    "record": (lambda: dl.record(("127.0.0.1", "x")), "'x') has no address. Give an SCP"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "said"), ASKED.values(), ids=ASKED)
+def test_what_is_not_what_is_meant_is_told_what_is(
+    call: Call, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(call)
+    assert not [one for one in tmp_path.iterdir() if one.is_file()]

@@ -15,7 +15,15 @@ from typing import Any, BinaryIO
 from dicomlab.dissect.file import path_text
 from dicomlab.dissect.network import End, Network, glance, key
 from dicomlab.dissect.pcap import Copied, Copier, Reader
-from dicomlab.model import Association, Capture, CaptureError, Endpoint, printable
+from dicomlab.model import (
+    Association,
+    Capture,
+    CaptureError,
+    Endpoint,
+    meant,
+    meant_each,
+    printable,
+)
 
 WAITING = 1 << 15  # packets that wait until the rest of a datagram has come
 WAITING_BYTES = 1 << 23
@@ -29,12 +37,14 @@ def save(
 
     The file is a pcapng; what it was cut from, its comment says. Fragments of IP datagrams of
     which others are missing are left out. A file that is there is replaced, save the capture's
-    own. CaptureError where that cannot be, or where the capture is no longer there.
+    own. CaptureError where that cannot be, or where the capture is no longer there; DicomlabError
+    for anything else than a capture and a list of associations.
     """
+    meant(Capture, capture)
     target = Path(os.path.realpath(path_text(path)))
     if capture.source is None:
         raise _no_file()
-    chosen = _Connections(associations)
+    chosen = _Connections(meant_each(Association, associations))
     with capture.source.opened_again() as file:
         _check(file, target)
         name = "standard input" if capture.file == "-" else printable(Path(capture.file).name)

@@ -29,6 +29,7 @@ from dicomlab.model import (
     Message,
     PresentationContext,
     Side,
+    meant_each,
     printable,
 )
 from dicomlab.protocol.dimse import indices
@@ -281,10 +282,12 @@ def export(
 
     ``folder`` is made if it is not there. A file is named after the SOP Instance UID or, where
     that is none, after its connection and message. Nothing is overwritten: where a name is taken,
-    a number is added. CaptureError where the folder cannot be written to or the capture is gone.
+    a number is added. CaptureError where the folder cannot be written to or the capture is gone;
+    DicomlabError for anything else than a capture or associations.
     """
     if isinstance(associations, Capture):
         associations = associations.associations
+    associations = meant_each(Association, associations)
     exporter = _Exporter(Path(path_text(folder)))
     instances = (one for each in associations for one in exporter.instances(each))
     while batch := list(islice(instances, AT_A_TIME)):

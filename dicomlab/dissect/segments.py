@@ -9,7 +9,7 @@ from dicomlab.dissect.bytes_of import Sighting, Wanted
 from dicomlab.dissect.network import RST, SYN, Segment
 from dicomlab.dissect.tcp import NUMBERS
 from dicomlab.dissect.values import Tree
-from dicomlab.model import Pdu, Span
+from dicomlab.model import Pdu, Span, meant
 
 # the control bits of a TCP header (RFC 9293 3.1), in the order in which people name them
 _FLAGS = {"SYN": 2, "FIN": 1, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
@@ -41,8 +41,9 @@ def segments_of(pdu: Pdu) -> Iterator[PduSegment]:
 
     Those that came again are among them, if they did so within some thousand packets. A PDU that
     was decoded or noted without a file has none. The file is read once more from where the PDU
-    begins: CaptureError where it is no longer there.
+    begins: CaptureError where it is no longer there. DicomlabError for what is no Pdu.
     """
+    meant(Pdu, pdu)
     if not isinstance(pdu.tree, Tree) or pdu.frames is None:
         return
     wanted = pdu.tree.wanted

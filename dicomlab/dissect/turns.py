@@ -13,7 +13,7 @@ from dicomlab.dissect.network import ACK, RST, SYN, End, Network, Segment, endpo
 from dicomlab.dissect.pcap import MADE_UP, Reader
 from dicomlab.dissect.segments import flags_of
 from dicomlab.dissect.tcp import NUMBERS
-from dicomlab.model import Capture, Endpoint, Side
+from dicomlab.model import Capture, Endpoint, Side, meant
 
 MOST = 4096  # connections of which is remembered how they go on
 _SECOND = 10**9  # nanoseconds
@@ -49,8 +49,10 @@ def tcp_segments(capture: Capture) -> Iterator[TcpSegment]:
     """The TCP segments of a capture file, in its order.
 
     Where a relay made up the headers, its acknowledgements without data are left out: nobody sent
-    them. What was noted without a file has no segments. CaptureError where the file has gone.
+    them. What was noted without a file has no segments. CaptureError where the file has gone,
+    DicomlabError for what is no Capture.
     """
+    meant(Capture, capture)
     if capture.source is None:
         return
     made_up = any(MADE_UP in one for one in capture.comments)

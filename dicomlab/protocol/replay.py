@@ -23,6 +23,7 @@ from dicomlab.model import (
     PduLine,
     Shown,
     Side,
+    meant,
     pdu_lines,
     printable,
 )
@@ -385,7 +386,11 @@ class Replay(Shown):
 
 
 def replay(association: Association) -> Replay:
-    """The states of both ends of a recorded association, step by step (PS3.8 Table 9-10)."""
+    """The states of both ends of a recorded association, step by step (PS3.8 Table 9-10).
+
+    DicomlabError for what is no Association.
+    """
+    meant(Association, association)
     moments: list[Moment] = []
     hidden = 0
     for one in _moments(association):

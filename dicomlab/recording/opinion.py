@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicomlab.model import Association, Capture, Endpoint, Pdu, printable
+from dicomlab.model import Association, Capture, Endpoint, Pdu, meant, printable
 from dicomlab.recording.tshark import TsharkPdu, TsharkReading, read
 
 # with fragments of a PDV put together, tshark says where a field lies in the whole, not in the PDU
@@ -95,8 +95,9 @@ def second_opinion(capture: Capture) -> SecondOpinion:
 
     Fields are compared byte by byte wherever tshark names one; reserved fields it does not name.
     It reads some hundred packets in a second. Raises CaptureError where tshark or pyshark is
-    missing.
+    missing, DicomlabError for what is no Capture.
     """
+    meant(Capture, capture)
     ports = sorted({association.acceptor.port for association in capture.associations})
     reading = read(Path(capture.file), ports)
     return SecondOpinion(capture.file, reading.version, tuple(_rows(capture, reading)))

@@ -169,12 +169,12 @@ def host_and_port(target: Target) -> tuple[str, int]:
             )
         return host.strip("[]"), int(port)
     address: tuple[str, int] | None = getattr(target, "address", None)
-    found = target if isinstance(target, tuple) else address
-    if found is None:
-        raise DicomlabError(
-            f"{target!r} has no address.", "Give an SCP, a recording, (host, port) or 'host:port'."
-        )
-    return found
+    match target if isinstance(target, tuple) else address:
+        case (str(name), int(number)):
+            return name, number
+    raise DicomlabError(
+        f"{target!r} has no address.", "Give an SCP, a recording, (host, port) or 'host:port'."
+    )
 
 
 def _resolved(host: str, port: int) -> Endpoint:
