@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -44,6 +45,7 @@ PLANNED = (
     (1, "MR", "KNEE, RIGHT"),
     (4, "CT", "ABDOMEN"),
 )
+_MOST = 10_000  # images of a series
 _LARGEST = 4096  # pixels
 _OURS = UUID("6a1e3f0c-63f1-5e0a-9b1d-8f6f6d1c0a57")  # below it, a UID for every made-up thing
 
@@ -57,9 +59,14 @@ def made_up_images(
     """
     if modality not in SOP_CLASSES:
         raise BuildError(f"there are made-up images of {', '.join(SOP_CLASSES)}, not {modality!r}.")
-    if not 1 <= size <= _LARGEST:
-        raise BuildError(f"an image is 1 to {_LARGEST} pixels wide, not {size!r}.")
+    _check("images of one series", number, _MOST)
+    _check("pixels in a line", size, _LARGEST)
     return list(_series(seed, 0, modality, f"{number} IMAGES", 1, number, size))
+
+
+def _check(what: str, number: Any, most: int) -> None:
+    if not isinstance(number, int) or not 1 <= number <= most:
+        raise BuildError(f"there can be 1 to {most:,} {what}, not {number!r}.")
 
 
 def made_up_archive(size: int = 64, *, seed: int = 0) -> list[Dataset]:

@@ -49,7 +49,13 @@ def test_an_image_can_be_saved_as_a_dicom_file(modality: str) -> None:
     assert dcmread(file) == image
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 5000}, {"modality": "XX"}])
+WRONG = [
+    {"size": 0}, {"size": 5000}, {"size": "3"}, {"size": 3.0}, {"modality": "XX"},
+    {"number": -3}, {"number": 0}, {"number": 10_001}, {"number": "3"}, {"number": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_what_cannot_be_made_is_said(wrong: dict[str, object]) -> None:
     with pytest.raises(BuildError):
         made_up_images(**wrong)
