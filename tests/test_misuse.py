@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +106,36 @@ def test_what_is_not_what_is_meant_is_told_what_is(
     monkeypatch.chdir(tmp_path)
     assert said in refused(call)
     assert not [one for one in tmp_path.iterdir() if one.is_file()]
+
+
+# --- bytes, drafts, faults, images --------------------------------------------------------------
+
+LONG = "SEVENTEEN-LETTERS"
+BUILT: dict[str, tuple[Call, str]] = {
+    "decode hex": (lambda: dl.decode("0100"), "str is no bytes. Give bytes, a draft or a Pdu; byt"),
+    "decode drafts": (lambda: dl.decode([DRAFT]), "list is no bytes. Give bytes, a draft"),
+    "decode nothing": (lambda: dl.decode(None), "NoneType is no bytes. Give bytes"),
+    "build nothing": (lambda: dl.build(None), "no PDU or message None. There are A-ASSOCIATE-RQ"),
+    "build two": (lambda: dl.build(["C-ECHO-RQ"]), "Did you mean 'C-ECHO-RQ'?"),
+    "faults": (lambda: dl.FaultSCP(["reject"]), "['reject'] is no fault. Order each by itself"),
+    "called": (
+        lambda: associated(called_ae_title=LONG), "Called-AE-title holds 16 bytes"
+    ),
+    "calling": (lambda: associated(calling_ae_title=LONG), "Calling-AE-title holds 16 bytes"),
+    "no context": (
+        lambda: associated(abstract_syntaxes=[]), "needs a presentation context (PS3.8 Table 9-11)"
+    ),
+    "many contexts": (
+        lambda: associated(abstract_syntaxes=["1.2.3"] * 129), "all 128 presentation context IDs"
+    ),
+}  # fmt: skip
+
+
+def associated(abstract_syntaxes: Sequence[str] = ("1.2.3",), **titles: str) -> None:
+    with dl.associate(("127.0.0.1", 104), *abstract_syntaxes, **titles):
+        pass
+
+
+@pytest.mark.parametrize(("call", "said"), BUILT.values(), ids=BUILT)
+def test_what_cannot_be_built_or_decoded_is_told_what_can(call: Call, said: str) -> None:
+    assert said in refused(call, dl.BuildError)

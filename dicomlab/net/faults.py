@@ -388,6 +388,8 @@ class Fault:
     @classmethod
     def parse(cls, order: str) -> Self:
         """What is ordered; BuildError, with the nearest that there is, for what cannot be."""
+        if not isinstance(order, str):
+            raise BuildError(f"{order!r} is no fault.", "Order each by itself, as in 'reject'.")
         before, _, moment = order.rpartition("@")
         if moment not in _MOMENTS:  # an Error Comment may hold any sign
             before, moment = order, ""

@@ -373,8 +373,9 @@ def associate(
     the context of a client, of a peer at localhost. Without ``at_once`` TCP may keep small PDUs
     back (Nagle's algorithm), as it does where pynetdicom is used by itself.
 
-    Raises PeerError where there is no association.
+    Raises PeerError where there is no association, BuildError for what cannot be asked for.
     """
+    _check_request(abstract_syntaxes, called_ae_title, calling_ae_title)
     ae = AE(calling_ae_title)
     association = ae.associate(
         *address,
@@ -399,6 +400,17 @@ def associate(
         for thread in (association, association.dul):
             if thread.is_alive():
                 thread.join(_LAST_WORDS)
+
+
+def _check_request(abstract_syntaxes: Collection[str], called: str, calling: str) -> None:
+    """BuildError for what no A-ASSOCIATE-RQ can say, before pynetdicom has its own words for it."""
+    request = build("A-ASSOCIATE-RQ", called_ae_title=called, calling_ae_title=calling)
+    if not abstract_syntaxes:
+        what = "an association needs a presentation context (PS3.8 Table 9-11)."
+        raise BuildError(what, "Give an abstract syntax, such as pynetdicom's Verification.")
+    request.remove("Presentation Context")
+    for uid in abstract_syntaxes:
+        request.add("Presentation Context", abstract_syntax=uid)
 
 
 def send_at_once(event: Event) -> None:

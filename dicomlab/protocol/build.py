@@ -445,15 +445,15 @@ def build(name: str, **values: Any) -> Draft:
     for a name that is neither, a field that is not there, and a value that it cannot take.
     """
     layouts = {layout.name: layout for layout in tables.PDUS.values()}
-    if name in layouts:
-        draft = Draft(name, new(layouts[name]))
-    elif name in command.BY_NAME:
-        draft = Draft(name, _message(command.BY_NAME[name], values))
-    else:
-        known = [*layouts, *command.BY_NAME]
-        near = difflib.get_close_matches(name.upper(), known, 1)
+    known = [*layouts, *command.BY_NAME]
+    if name not in known:
+        near = difflib.get_close_matches(str(name).upper(), known, 1)
         remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
         raise BuildError(f"there is no PDU or message {name!r}.", remedy)
+    if name in layouts:
+        draft = Draft(name, new(layouts[name]))
+    else:
+        draft = Draft(name, _message(command.BY_NAME[name], values))
     for key, value in values.items():
         draft.give(key, value)
     return draft

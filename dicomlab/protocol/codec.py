@@ -13,7 +13,19 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, SupportsBytes
 
-from dicomlab.model import Count, Field, Finding, Layout, Part, Pdu, Role, Row, Span, printable
+from dicomlab.model import (
+    BuildError,
+    Count,
+    Field,
+    Finding,
+    Layout,
+    Part,
+    Pdu,
+    Role,
+    Row,
+    Span,
+    printable,
+)
 from dicomlab.protocol.command_set import begins_command_set, command_set
 from dicomlab.protocol.leaves import Bytes, alike, blame, finding
 from dicomlab.spec import names
@@ -45,7 +57,8 @@ _ITEM_NAMES = {layout.code: layout.name for layout in ITEM_LAYOUTS}
 def decode(data: Buffer, *, start: int = 0) -> list[Pdu]:
     """The PDUs that ``data`` holds, one after the other; ``start`` is the first byte's offset.
 
-    Never raises. Bytes that are no PDU become one Pdu of type None with one leaf.
+    No bytes are an exception: those that are no PDU become one Pdu of type None with one leaf.
+    BuildError for what is neither bytes nor a draft or a Pdu.
     """
     return Decoder().decode(data, start=start)
 
@@ -53,6 +66,16 @@ def decode(data: Buffer, *, start: int = 0) -> list[Pdu]:
 def decode_item(data: bytes, layout: Layout) -> Field:
     """One item or PDV by its table, as it would stand inside a PDU; never raises."""
     return Decoder().structure(Bytes(bytes(data)), layout, 0, len(data), None)
+
+
+def _raw(data: Any) -> bytes:
+    if isinstance(data, SupportsBytes):
+        return bytes(data)
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        remedy = "Give bytes, a draft or a Pdu; bytes.fromhex() makes bytes of hex."
+        raise BuildError(f"{type(data).__name__} is no bytes.", remedy) from None
 
 
 class Decoder:
@@ -66,9 +89,8 @@ class Decoder:
         self._begun = set(begun)
 
     def decode(self, data: Buffer, *, start: int = 0) -> list[Pdu]:
-        """The PDUs that ``data`` holds; ``start`` is the first byte's offset. Never raises."""
-        raw = bytes(data) if isinstance(data, SupportsBytes) else bytes(memoryview(data))
-        source = Bytes(raw, start)
+        """As :func:`decode`."""
+        source = Bytes(_raw(data), start)
         pdus: list[Pdu] = []
         at = 0
         while at < len(source.data):
