@@ -1071,17 +1071,17 @@ _GIVE: dict[type, str] = {
 }
 
 
-def meant(kind: type[V], given: Any) -> V:
+def meant(kind: type[V], given: Any, remedy: str = "") -> V:
     """What was given, where it is of that kind; DicomlabError where it is anything else."""
     if isinstance(given, kind):
         return given
     what = f"{type(given).__name__} is no {kind.__name__}."
-    raise DicomlabError(what, _GIVE[kind])
+    raise DicomlabError(what, remedy or _GIVE[kind])
 
 
 def meant_each(kind: type[V], given: Any) -> Iterator[V]:
     """The same of each one of several."""
+    remedy = f"Give a list of {kind.__name__}s."
     if not isinstance(given, Iterable):
-        what = f"{type(given).__name__} is no list."
-        raise DicomlabError(what, f"Give a list of {kind.__name__}s.")
-    return (meant(kind, one) for one in given)
+        raise DicomlabError(f"{type(given).__name__} is no list.", remedy)
+    return (meant(kind, one, remedy) for one in given)

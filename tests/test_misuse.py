@@ -75,11 +75,11 @@ REFUSED = Connection(0, END, END, "refused", {}, frames=(1, 2))
 ASKED: dict[str, tuple[Call, str]] = {
     "save a path": (lambda: dl.save(STORE, "out", []), "PosixPath is no Capture. Give what"),
     "save one": (lambda: dl.save(CAPTURE, "out", ASSOCIATION), "Association is no list. Give a"),
-    "save a number": (lambda: dl.save(CAPTURE, "out", [0]), "int is no Association. Give one of"),
+    "save a number": (lambda: dl.save(CAPTURE, "out", [0]), "int is no Association. Give a list"),
     "save connections": (
-        lambda: dl.save(CAPTURE, "out", [REFUSED]), "Connection is no Association. Give one of"
+        lambda: dl.save(CAPTURE, "out", [REFUSED]), "Connection is no Association. Give a list"
     ),
-    "export a path": (lambda: dl.export(str(STORE), "out"), "str is no Association. Give one of"),
+    "export a path": (lambda: dl.export(str(STORE), "out"), "str is no Association. Give a list"),
     "export one": (lambda: dl.export(ASSOCIATION, "out"), "Association is no list. Give a list"),
     "segments of a capture": (
         lambda: list(dl.segments_of(CAPTURE)), "Capture is no Pdu. Give one of an association"
@@ -110,6 +110,7 @@ def test_what_is_not_what_is_meant_is_told_what_is(
 
 # --- bytes, drafts, faults, images --------------------------------------------------------------
 
+IMAGE = dl.made_up_images()[0]
 LONG = "SEVENTEEN-LETTERS"
 BUILT: dict[str, tuple[Call, str]] = {
     "decode hex": (lambda: dl.decode("0100"), "str is no bytes. Give bytes, a draft or a Pdu; byt"),
@@ -139,3 +140,15 @@ def associated(abstract_syntaxes: Sequence[str] = ("1.2.3",), **titles: str) -> 
 @pytest.mark.parametrize(("call", "said"), BUILT.values(), ids=BUILT)
 def test_what_cannot_be_built_or_decoded_is_told_what_can(call: Call, said: str) -> None:
     assert said in refused(call, dl.BuildError)
+
+
+SENT: dict[str, tuple[Call, str]] = {
+    "one image": (lambda: dl.multipart_related(IMAGE), "DataElement is no Dataset. Give a list"),
+    "no image": (lambda: dl.multipart_related([]), "without a part is none. Give at least one"),
+    "a text": (lambda: dl.parts_of("multipart/related; boundary=b", "x"), "str is no bytes. Give"),
+}
+
+
+@pytest.mark.parametrize(("call", "said"), SENT.values(), ids=SENT)
+def test_what_makes_no_body_is_told_what_does(call: Call, said: str) -> None:
+    assert said in refused(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,7 @@ def test_a_part_may_have_no_header_and_the_body_words_around() -> None:
     ("content_type", "body"),
     [
         ("", b""),
+        (None, b"--cut\r\n\r\nx\r\n--cut--"),
         ("text/plain", b"--cut\r\n\r\nx\r\n--cut--"),
         ("multipart/related", b"--cut\r\n\r\nx\r\n--cut--"),
         ("multipart/form-data; boundary=cut", b"--cut\r\n\r\nx\r\n--cut--"),
@@ -50,6 +53,6 @@ def test_a_part_may_have_no_header_and_the_body_words_around() -> None:
         (RELATED, b"--cut\r\n\r\n\r\n" * 20_000 + b"--cut--"),
     ],
 )
-def test_what_is_no_such_body_is_said(content_type: str, body: bytes) -> None:
+def test_what_is_no_such_body_is_said(content_type: Any, body: bytes) -> None:
     with pytest.raises(DicomlabError, match=r"multipart|parts"):
         parts_of(content_type, body)
