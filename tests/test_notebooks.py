@@ -11,7 +11,7 @@ import pytest
 from dicomlab.exercises.notes import CHECKED
 from tests.runs import NAMES, ROOT, Runs
 
-SECONDS = {"10": 60, "99": 60}  # by the number; what a class is willing to wait
+SECONDS = {"10": 60}  # by the number; what a class is willing to wait
 OTHERS = 20
 READ = 1 << 2  # CAP_DAC_READ_SEARCH, where Python lies in a folder that others may not enter
 MEMORY = 400e6  # bytes that a kernel may have, of the 1 to 2 GB that a seat on Binder has

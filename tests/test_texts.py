@@ -23,10 +23,13 @@ from docs.navigation import (
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += [*(ROOT / "docs").glob("*.md"), ROOT / "captures" / "README.md"]
+TEACHING = ROOT / "docs" / "teaching.md"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+
+TIMES = {"15": "a quarter of an hour", "40": "forty minutes", "60": "an hour"}
 
 each_notebook = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 
@@ -56,6 +59,13 @@ def test_notebook_is_of_one_form(path: Path) -> None:
 @each_notebook
 def test_notebook_begins_with_its_number_and_title(path: Path) -> None:
     assert re.match(rf"{path.name[:2]} · \w", title(read(path)))
+
+
+@each_notebook
+def test_notebook_takes_a_class_as_long_as_teaching_says(path: Path) -> None:
+    line = re.escape(title(read(path)).replace(" · ", " "))
+    [minutes] = re.findall(rf"^\| {line} \| (\d+) \|", prose(TEACHING), re.MULTILINE)
+    assert f"takes about {TIMES[minutes]}." in "".join(read(path)["cells"][0]["source"])
 
 
 @each_notebook
