@@ -35,7 +35,7 @@ Layer = Literal["name", "ip", "tcp", "tls", "upper layer", "context", "dimse", "
 _CONTEXT_ID = 1
 _ANSWER = ("Presentation-context-ID", "Result/Reason")
 _MESSAGE_ID = 1
-_PROVES = "These two AE titles can talk; that says nothing about storage or queries."
+_PROVES = "This acceptor takes this pair of AE titles; that says nothing about storage or queries."
 _MOST_PDUS = 128  # that a C-ECHO-RSP may come in: two bytes in each would be enough
 _BELOW_TCP: Mapping[str, Layer] = {
     "name-unresolved": "name",
@@ -50,8 +50,8 @@ class EchoResult:
 
     ``ok`` only if the association was accepted, the presentation context was accepted with the
     proposed transfer syntax, and one whole C-ECHO-RSP came in it that answers our Message ID,
-    carries no data set, and has the status 0000H. That proves that the network lets these two AE
-    titles talk, and nothing about storage or queries.
+    carries no data set, and has the status 0000H. That proves that this acceptor takes this pair of
+    AE titles, and nothing about storage or queries.
     """
 
     host: str
