@@ -6,6 +6,7 @@ from dicomlab.exercises import (
     beyond_the_echo,
     capture_it,
     dimse,
+    dissect_a_capture,
     first_echo,
     limits,
     service_classes,
@@ -23,6 +24,7 @@ EXERCISES: dict[str, Exercise] = {
         association,
         dimse,
         capture_it,
+        dissect_a_capture,
         beyond_the_echo,
         limits,
     )
