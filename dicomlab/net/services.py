@@ -299,7 +299,8 @@ class Archive(Listener):
         associations = self._server.close()
         self._stopping.set()  # those who wait for a C-CANCEL see that their peer is gone
         for one in associations:
-            one.join(_LAST_WORDS)
+            if one.is_alive():  # not while it is just being started
+                one.join(_LAST_WORDS)
         self._thread.join()
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom.association import Association
 
 from dicomlab.model import BuildError, DicomlabError
 from dicomlab.net.dicomweb import DICOMweb
@@ -93,3 +95,26 @@ def test_what_an_archive_cannot_do_is_refused_at_once(wrong: dict[str, Any]) -> 
 def test_a_port_that_is_taken_is_said(make: Make) -> None:
     with make() as first, pytest.raises(DicomlabError, match="cannot listen"):
         make(port=first.port).start()
+
+
+def test_an_archive_can_be_stopped_while_a_caller_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+    callers: list[threading.Thread] = []
+    start = threading._start_new_thread
+
+    def start_late(run: Any, args: tuple[()]) -> int:
+        if isinstance(run.__self__, Association):
+            callers.append(run.__self__)
+            begun.set()
+            stopped.wait(5)
+        return start(run, args)
+
+    monkeypatch.setattr(threading, "_start_new_thread", start_late)
+    with Archive() as archive, socket.create_connection(archive.address):
+        begun.wait(5)
+        archive.stop()
+        stopped.set()
+        while not callers[0].ident:
+            pass
+        callers[0].join(5)
+    assert not callers[0].is_alive()
