@@ -1072,16 +1072,16 @@ _GIVE: dict[type, str] = {
 
 
 def meant(kind: type[V], given: Any, remedy: str = "") -> V:
-    """What was given, where it is of that kind; DicomlabError where it is anything else."""
+    """What was given, where it is of that kind; BuildError where it is anything else."""
     if isinstance(given, kind):
         return given
     what = f"{type(given).__name__} is no {kind.__name__}."
-    raise DicomlabError(what, remedy or _GIVE[kind])
+    raise BuildError(what, remedy or _GIVE[kind])
 
 
 def meant_each(kind: type[V], given: Any) -> Iterator[V]:
     """The same of each one of several."""
     remedy = f"Give a list of {kind.__name__}s."
     if not isinstance(given, Iterable):
-        raise DicomlabError(f"{type(given).__name__} is no list.", remedy)
+        raise BuildError(f"{type(given).__name__} is no list.", remedy)
     return (meant(kind, one, remedy) for one in given)

@@ -37,7 +37,7 @@ def save(
 
     The file is a pcapng; what it was cut from, its comment says. Fragments of IP datagrams of
     which others are missing are left out. A file that is there is replaced, save the capture's
-    own. CaptureError where that cannot be, or where the capture is no longer there; DicomlabError
+    own. CaptureError where that cannot be, or where the capture is no longer there; BuildError
     for anything else than a capture and a list of associations.
     """
     meant(Capture, capture)

@@ -283,7 +283,7 @@ def export(
     ``folder`` is made if it is not there. A file is named after the SOP Instance UID or, where
     that is none, after its connection and message. Nothing is overwritten: where a name is taken,
     a number is added. CaptureError where the folder cannot be written to or the capture is gone;
-    DicomlabError for anything else than a capture or associations.
+    BuildError for anything else than a capture or associations.
     """
     if isinstance(associations, Capture):
         associations = associations.associations

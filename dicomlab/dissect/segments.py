@@ -41,7 +41,7 @@ def segments_of(pdu: Pdu) -> Iterator[PduSegment]:
 
     Those that came again are among them, if they did so within some thousand packets. A PDU that
     was decoded or noted without a file has none. The file is read once more from where the PDU
-    begins: CaptureError where it is no longer there. DicomlabError for what is no Pdu.
+    begins: CaptureError where it is no longer there. BuildError for what is no Pdu.
     """
     meant(Pdu, pdu)
     if not isinstance(pdu.tree, Tree) or pdu.frames is None:

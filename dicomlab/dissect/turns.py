@@ -50,7 +50,7 @@ def tcp_segments(capture: Capture) -> Iterator[TcpSegment]:
 
     Where a relay made up the headers, its acknowledgements without data are left out: nobody sent
     them. What was noted without a file has no segments. CaptureError where the file has gone,
-    DicomlabError for what is no Capture.
+    BuildError for what is no Capture.
     """
     meant(Capture, capture)
     if capture.source is None:

@@ -12,7 +12,7 @@ from dicomlab.exercises.beside import Compared, alike
 from dicomlab.exercises.exercise import Exercise, as_it_is
 from dicomlab.exercises.notes import CHECKED, line
 from dicomlab.exercises.tasks import EXERCISES
-from dicomlab.model import Capture, DicomlabError
+from dicomlab.model import BuildError, Capture, DicomlabError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class CheckResult:
 
 _NOTHING = "There is nothing there yet."
 # what the functions of a row raise for a capture that does not hold it, or for no capture at all
-_UNREAD = (LookupError, AttributeError, TypeError)
 _COLUMN = 23  # characters: eight bytes
 _BYTE = 3  # characters: two hex digits and a space
+_UNREAD = (LookupError, AttributeError, TypeError, BuildError)
 _COLUMNS = ("offset", "what", "yours", "right", "")
 
 

@@ -388,7 +388,7 @@ class Replay(Shown):
 def replay(association: Association) -> Replay:
     """The states of both ends of a recorded association, step by step (PS3.8 Table 9-10).
 
-    DicomlabError for what is no Association.
+    BuildError for what is no Association.
     """
     meant(Association, association)
     moments: list[Moment] = []

@@ -95,7 +95,7 @@ def second_opinion(capture: Capture) -> SecondOpinion:
 
     Fields are compared byte by byte wherever tshark names one; reserved fields it does not name.
     It reads some hundred packets in a second. Raises CaptureError where tshark or pyshark is
-    missing, DicomlabError for what is no Capture.
+    missing, BuildError for what is no Capture.
     """
     meant(Capture, capture)
     ports = sorted({association.acceptor.port for association in capture.associations})
