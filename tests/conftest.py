@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,14 @@ import psutil
 import pytest
 from hypothesis import settings
 
-from tests.runs import Runs, table
+from tests.runs import Runs
 from tests.runs import runs as runs_of_notebooks
 
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("DICOMLAB_CORPUS", ROOT.parent / "shared" / "captures"))
-RUNS = pytest.StashKey[Runs]()
-SAID = pytest.StashKey[list[str]]()
 REFERENCE = Path(os.environ.get("DICOMLAB_REFERENCE", ROOT.parent / "shared" / "reference"))
+
+MEASURED = "measured"
 
 # the same examples in every run where nobody looks on; new ones on every desk
 settings.register_profile("ci", derandomize=True)
@@ -93,26 +93,24 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """Runs the notebooks that are asked for by the tests that were chosen."""
     before = request.getfixturevalue("unprivileged") if shutil.which("setpriv") else []
     with runs_of_notebooks([*before, sys.executable]) as made:
-        request.config.stash[RUNS] = made
-        for item in request.session.items:
-            chosen = getattr(item, "callspec", None)
-            if chosen is not None and "runs" in item.fixturenames and "notebook" in chosen.params:
-                made.start(chosen.params["notebook"])
+        calls = (one.callspec for one in request.session.items if hasattr(one, "callspec"))
+        made.start(*(one.params["notebook"] for one in calls if "notebook" in one.params))
         yield made
 
 
-@pytest.fixture(scope="session")
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Takes a line that is to be read at the end of the run."""
-    return request.config.stash.setdefault(SAID, []).append
+    return partial(record_property, MEASURED)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What each notebook took, where some were run, and what else was measured."""
-    lines = [*table(config.stash[RUNS].finished())] if RUNS in config.stash else []
-    lines += config.stash.get(SAID, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the tests say that they measured, in whichever process they ran."""
+    reports = (one for some in terminalreporter.stats.values() for one in some)
+    calls = (one for one in reports if getattr(one, "when", None) == "call")
+    lines = [line for one in calls for name, line in one.user_properties if name == MEASURED]
     if lines:
-        terminalreporter.section("measured")
+        terminalreporter.section(MEASURED)
     for line in lines:
         terminalreporter.write_line(line)
 

@@ -73,19 +73,14 @@ class Runs:
         self._started: dict[str, Future[Both]] = {}
         self._call("-c", "import matplotlib.font_manager")  # lists the fonts, as Binder does
 
-    def start(self, name: str) -> Future[Both]:
-        """Have a notebook run, unless it was already."""
-        if name not in self._started:
+    def start(self, *names: str) -> None:
+        """Have notebooks run, unless they were already; the last of the course take longest."""
+        for name in sorted({*names} - {*self._started}, reverse=True):
             self._started[name] = self._workers.submit(self._both, name)
-        return self._started[name]
 
     def __getitem__(self, name: str) -> Both:
-        return self.start(name).result()
-
-    def finished(self) -> Iterator[Both]:
-        """Those that ran to their end until now."""
-        ended = (self._started[name] for name in sorted(self._started))
-        return (one.result() for one in ended if one.done() and not one.exception())
+        self.start(name)
+        return self._started[name].result()
 
     def close(self) -> None:
         """Run no more; wait for those that run."""
@@ -129,16 +124,14 @@ def runs(python: list[str]) -> Iterator[Runs]:
             made.close()
 
 
-def table(both: Iterator[Both]) -> list[str]:
-    """What each notebook took: time, and the most memory that its kernel had."""
-    lines = [f"{'notebook':<36}{'as it is':>17}{'with solutions':>19}{'first figure':>15}"]
-    for one in both:
-        taken = [f"{ran.run.seconds:6.1f} s {_megabytes(ran.run.memory)}" for ran in one.runs]
-        plain, solved = [*taken, "–"][:2]
-        figure = one.plain.run.first_figure
-        shown = "–" if figure is None else f"{figure:.1f} s"
-        lines.append(f"{one.plain.path.stem[6:]:<36}{plain:>17}{solved:>19}{shown:>15}")
-    return lines
+def taken(both: Both) -> str:
+    """What a notebook took: time, the most memory that its kernel had, and to its first figure."""
+    figure = both.plain.run.first_figure
+    words = [
+        *(f"{ran.run.seconds:5.1f} s {_megabytes(ran.run.memory)}" for ran in both.runs),
+        *([] if figure is None else [f"first figure after {figure:.1f} s"]),
+    ]
+    return f"{both.plain.path.stem[6:]:<34}" + ", ".join(words)
 
 
 def _megabytes(size: int | None) -> str:

@@ -123,8 +123,7 @@ def test_it_is_small_and_says_what_it_took(made: Made, say: Callable[[str], None
 @pytest.mark.timeout(900)
 def test_every_notebook_runs_there(made: Made, say: Callable[[str], None]) -> None:
     with runs(made.python) as there:
-        for name in NAMES:
-            there.start(name)
+        there.start(*NAMES)
         ran = {name: there[name].plain.run for name in NAMES}
     assert not [name for name, run in ran.items() if run.complaints]
     first = ran["01-the-first-echo.ipynb"].first_figure

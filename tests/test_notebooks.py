@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from dicomlab.exercises.notes import CHECKED
-from tests.runs import NAMES, ROOT, Runs
+from tests.runs import NAMES, ROOT, Runs, taken
 
 SECONDS = {"10": 60}  # by the number; what a class is willing to wait
 OTHERS = 20
@@ -32,7 +33,10 @@ def test_notebook_runs_without_a_warning(runs: Runs, notebook: str) -> None:
 
 
 @notebooks
-def test_notebook_takes_no_more_than_a_class_has(runs: Runs, notebook: str) -> None:
+def test_notebook_takes_no_more_than_a_class_has(
+    runs: Runs, notebook: str, say: Callable[[str], None]
+) -> None:
+    say(taken(runs[notebook]))
     for ran in runs[notebook].runs:
         assert ran.run.seconds < SECONDS.get(notebook[:2], OTHERS)
         assert (ran.run.memory or 0) < MEMORY

@@ -31,8 +31,7 @@ pytestmark = pytest.mark.timeout(900)  # the first of them waits for all noteboo
 def site(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, made of the notebooks as they ran, and of one more: with a widget."""
     folder = tmp_path_factory.mktemp("site")
-    for name in NAMES:
-        runs.start(name)
+    runs.start(*NAMES)
     words = v4.new_markdown_cell("# 98 · A widget")
     notebook = v4.new_notebook(cells=[words, v4.new_code_cell(WIDGET)])
     NotebookClient(notebook).execute()
