@@ -13,7 +13,7 @@ test: .venv/ready                  # everything that has to hold
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/codespell
-	$(bin)/pytest -rs
+	$(bin)/pytest -rs -n 2 --no-loadscope-reorder
 bench: .venv/ready                 # the figures
 	$(bin)/pytest -s -m bench
 soak: .venv/ready                  # the same a hundred times

@@ -16,7 +16,9 @@ from typing import Any
 import psutil
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
+from tests.groups import InGroups, rank
 from tests.runs import Runs
 from tests.runs import runs as runs_of_notebooks
 
@@ -33,6 +35,10 @@ if os.environ.get("CI"):
 
 # no test opens a window
 os.environ["MPLBACKEND"] = "agg"
+
+# nor knows how large the one is that it runs in, which GNU readline tells to xdist's processes
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +82,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(
                 name, cases or missing, ids=lambda case: case["id"] if case else ""
             )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process of ``make test`` waits for it."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroups:
+    """How the processes of ``make test`` share the tests."""
+    return InGroups(config, log)
 
 
 @pytest.fixture
