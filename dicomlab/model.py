@@ -1079,9 +1079,9 @@ def meant(kind: type[V], given: Any, remedy: str = "") -> V:
     raise BuildError(what, remedy or _GIVE[kind])
 
 
-def meant_each(kind: type[V], given: Any) -> Iterator[V]:
-    """The same of each one of several."""
-    remedy = f"Give a list of {kind.__name__}s."
+def meant_each(kinds: tuple[type[V], ...], given: Any) -> Iterator[V]:
+    """The same of each one of several, which may be of any of these kinds."""
+    remedy = f"Give a list of {'s or '.join(one.__name__ for one in kinds)}s."
     if not isinstance(given, Iterable):
         raise BuildError(f"{type(given).__name__} is no list.", remedy)
-    return (meant(kind, one, remedy) for one in given)
+    return (one if isinstance(one, kinds) else meant(kinds[0], one, remedy) for one in given)

@@ -126,7 +126,8 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
         "what to show": (
             _flag("--all", "Everything, not only what fits one screen.", dest="everything"),
             _argument("--association", "Connection N of the list: what was agreed on, its "
-                      "sequence, its findings.", type=_count, metavar="N"),
+                      "sequence, its findings; or why it has no association.", type=_count,
+                      metavar="N"),
             _argument("--pdu", "The bytes of PDU N of that sequence.", type=_count, metavar="N"),
             _flag("--json", "One JSON document; of several files, an array of them.",
                   dest="as_json"),

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from typing import Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, TypeVar, overload
 
 from dicomlab.model import Association, Capture, Connection, DicomlabError, Endpoint
 from dicomlab.spec.command import BY_NAME
@@ -16,6 +16,7 @@ from dicomlab.spec.command import BY_NAME
 Moment = datetime | time  # a time alone is one of the day on which the capture begins
 Address = tuple[str, int | None]  # without a port, any
 Test = Callable[[Association], bool]
+Numbered = TypeVar("Numbered", Association, Connection)
 WHOLE_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
@@ -38,12 +39,17 @@ class Choice(NamedTuple):
         """
         if self == Choice():
             return capture
-        only_ends = self._replace(addresses=(), failed=False) == Choice()
         return replace(
             capture,
             associations=Chosen(capture.associations, tuple(self._tests(capture))),
-            connections=tuple(filter(self._is_meant, capture.connections)) if only_ends else (),
+            connections=tuple(filter(self._is_meant, self._candidates(capture.connections))),
         )
+
+    def _candidates(self, connections: Sequence[Connection]) -> Sequence[Connection]:
+        """Those that can be meant by what a connection without an association has."""
+        if self._replace(connection=None, addresses=(), failed=False) != Choice():
+            return ()
+        return connections if self.connection is None else _at(connections, self.connection)
 
     def _tests(self, capture: Capture) -> Iterator[Test]:
         """What an association has to pass, the quick ones first."""
@@ -81,7 +87,9 @@ class Choice(NamedTuple):
     def _is_meant(self, one: Connection) -> bool:
         if self.addresses and not self._has_end(one.requestor, one.acceptor):
             return False
-        return not self.failed or one.kind in ("refused", "no-answer")
+        from dicomlab.views.summary import failed_alone
+
+        return not self.failed or failed_alone(one)
 
 
 class Chosen(Sequence[Association]):
@@ -124,16 +132,29 @@ class Chosen(Sequence[Association]):
 
 def the_one(capture: Capture, connection: int) -> Association:
     """The association of that connection; DicomlabError where it has none."""
-    associations = capture.associations
-    at = bisect_left(associations, connection, key=lambda one: one.connection)
-    if at < len(associations) and associations[at].connection == connection:
-        return associations[at]
-    for one in capture.connections:
-        if one.connection == connection:
-            what = f"connection {connection} has no association: {one.kind}."
-            raise DicomlabError(what, "`dicomlab dissect FILE` says which have.")
+    found = of_number(capture, connection)
+    if isinstance(found, Association):
+        return found
+    what = f"connection {connection} has no association: {found.kind}."
+    raise DicomlabError(what, f"`dicomlab dissect FILE --association {connection}` says why.")
+
+
+def of_number(capture: Capture, connection: int) -> Association | Connection:
+    """What there is of that connection; DicomlabError where there is none."""
+    found: list[Association | Connection] = [
+        *_at(capture.associations, connection),
+        *_at(capture.connections, connection),
+    ]
+    if found:
+        return found[0]
     what = f"there is no connection {connection} in {capture.file}."
     raise DicomlabError(what, "`dicomlab dissect FILE` lists them.")
+
+
+def _at(values: Sequence[Numbered], connection: int) -> Sequence[Numbered]:
+    """The one of that connection, if it is there; they stand in the order of their numbers."""
+    at = bisect_left(values, connection, key=lambda one: one.connection)
+    return [one for one in values[at : at + 1] if one.connection == connection]
 
 
 # --- what somebody types --------------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from dicomlab.cli.choosing import Choice, the_one
+from dicomlab.cli.choosing import Choice, of_number, the_one
 from dicomlab.cli.screen import Screen
 from dicomlab.cli.watching import STOPPED, read
 from dicomlab.model import Association, Capture, DicomlabError, Severity, printable
@@ -41,7 +41,9 @@ class Wish(NamedTuple):
             return
         from dicomlab.views import text
 
-        for value in self._shown(capture):
+        for number, value in enumerate(self._shown(capture)):
+            if number:
+                out.write("\n")
             width, height, color, encoding = self.screen
             lines = text.lines(value, color=color, width=width, height=height)
             out.writelines(f"{text.encodable(line, encoding)}\n" for line in lines)
@@ -50,6 +52,11 @@ class Wish(NamedTuple):
         chosen = self.choice.of(capture)
         if self.pdu is not None:
             yield _pdu(_only(chosen), self.pdu)
+        elif chosen.connections and self.choice.connection is not None:
+            [one] = chosen.connections
+            yield one.verdict
+            if one.findings:
+                yield one.findings
         elif self.choice.connection is not None:
             from dicomlab.views.agreement import agreement
 
@@ -100,7 +107,8 @@ def _one(file: str, wish: Wish, save: Path | None, export: Path | None) -> int:
     if stopped:
         print(f"dicomlab: {STOPPED}: this is what was found so far.", file=sys.stderr)
     if wish.choice.connection is not None:
-        the_one(capture, wish.choice.connection)
+        find = of_number if wish.pdu is None else the_one
+        find(capture, wish.choice.connection)
     if writes:
         lines = _written(capture, wish.choice, save, export)
         print(*lines, sep="\n", file=sys.stderr if wish.as_json else sys.stdout)
@@ -119,7 +127,8 @@ def _written(
     if save is not None:
         from dicomlab.dissect.cutting import save as cut_out
 
-        packets = cut_out(capture, save, chosen.associations)
+        alone = chosen.connections if chosen is not capture else ()  # without filters, only DICOM
+        packets = cut_out(capture, save, chain(chosen.associations, alone))
         yield printable(f"{save}: {count(packets, 'packet')}")
     if export is not None:
         from dicomlab.dissect.datasets import export as exported

@@ -1,4 +1,4 @@
-"""Associations cut out of a capture, into a file of their own: their packets as they were."""
+"""Connections cut out of a capture, into a file of their own: their packets as they were."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from dicomlab.model import (
     Association,
     Capture,
     CaptureError,
+    Connection,
     Endpoint,
     meant,
     meant_each,
@@ -31,20 +32,22 @@ _BEYOND = 1 << 62  # every frame
 
 
 def save(
-    capture: Capture, path: str | os.PathLike[str], associations: Iterable[Association]
+    capture: Capture,
+    path: str | os.PathLike[str],
+    connections: Iterable[Association | Connection],
 ) -> int:
-    """Write all packets of these associations' TCP connections to ``path``; gives how many.
+    """Write all packets of these TCP connections to ``path``; gives how many.
 
     The file is a pcapng; what it was cut from, its comment says. Fragments of IP datagrams of
     which others are missing are left out. A file that is there is replaced, save the capture's
     own. CaptureError where that cannot be, or where the capture is no longer there; BuildError
-    for anything else than a capture and a list of associations.
+    for anything else than a capture and a list of what it holds.
     """
     meant(Capture, capture)
     target = Path(os.path.realpath(path_text(path)))
     if capture.source is None:
         raise _no_file()
-    chosen = _Connections(meant_each(Association, associations))
+    chosen = _Connections(meant_each((Association, Connection), connections))
     with capture.source.opened_again() as file:
         _check(file, target)
         name = "standard input" if capture.file == "-" else printable(Path(capture.file).name)
@@ -104,12 +107,12 @@ def _copy(packets: Iterator[Copied], copier: Copier) -> int:
 
 
 class _Connections:
-    """The TCP connections of associations: both ends, and the frames from the first to the last."""
+    """TCP connections: both ends, and the frames from the first to the last."""
 
-    def __init__(self, associations: Iterable[Association]) -> None:
+    def __init__(self, connections: Iterable[Association | Connection]) -> None:
         self._frames: dict[bytes, list[tuple[int, int]]] = {}  # by key
         self.last = 0
-        for one in associations:
+        for one in connections:
             if one.frames is None:
                 raise _no_file()
             ends = _end(one.requestor), _end(one.acceptor)

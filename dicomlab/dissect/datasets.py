@@ -287,7 +287,7 @@ def export(
     """
     if isinstance(associations, Capture):
         associations = associations.associations
-    associations = meant_each(Association, associations)
+    associations = meant_each((Association,), associations)
     exporter = _Exporter(Path(path_text(folder)))
     instances = (one for each in associations for one in exporter.instances(each))
     while batch := list(islice(instances, AT_A_TIME)):

@@ -21,7 +21,7 @@ def multipart_related(images: Iterable[Dataset]) -> tuple[str, bytes]:
 
     Raises DicomlabError for anything else than a list of images, and for none.
     """
-    files = [_file(image) for image in meant_each(Dataset, images)]
+    files = [_file(image) for image in meant_each((Dataset,), images)]
     if not files:
         raise DicomlabError("a body without a part is none.", "Give at least one image.")
     boundary = hashlib.sha256(b"".join(files)).hexdigest()[:32]  # no file holds its own digest

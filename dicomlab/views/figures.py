@@ -1417,7 +1417,7 @@ def _nothing(view: Listing) -> _Slide:
         sheet.text(MARGIN, TOP + 40, "There is no association in this capture.", 20)
         for place, one in enumerate(view.strays[:16]):
             many = f" × {one.count:,}" if one.count > 1 else ""
-            text = f"{one.requestor} → {one.acceptor} {one.ports}{many}: {one.kind}"
+            text = " ".join((f"{one.requestor} → {one.acceptor}{many}: {one.kind}.", *one.why))
             y = TOP + 84 + 30 * place
             sheet.text(MARGIN, y, sheet.fitted(text, WIDTH - 2 * MARGIN, 16), 16)
 

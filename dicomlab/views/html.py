@@ -546,14 +546,15 @@ def _summed(caption: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]])
 def _strays(view: Listing) -> Iterator[str]:
     yield from _summed(
         "<caption>Connections without an association</caption>",
-        ("connections", "kind", "requestor", "acceptor", "the first"),
+        ("connections", "kind", "requestor", "acceptor", "numbers", "why"),
         [
             (
                 one.count,
-                one.kind,
+                f"{_SYMBOLS[one.tone]} {one.kind}".strip(),
                 one.requestor,
-                ", ".join(text for text in (one.acceptor, one.ports) if text),
-                f"{one.first}",
+                one.acceptor,
+                one.numbers,
+                " ".join((*one.why, *one.advice)),
             )
             for one in view.strays
         ],

@@ -23,7 +23,7 @@ LISTED = 200  # associations that are kept as entries, of those that failed and 
 EXAMPLES = 20  # the same of each reason
 SUMMED = 1000  # pairs of applications, or reasons of failure, that are told apart
 LATEST = 2**63 - 1  # nanoseconds
-PORTS = 5  # of the acceptor that are told
+NUMBERED = 5  # connections that are told together and named
 REMARKS = 3  # comments of the file that are shown
 KINDS = {
     "refused": "refused",
@@ -76,15 +76,22 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """TCP connections without an association, from one address to another, of one kind."""
+    """TCP connections without an association, from one address to one end, with one verdict."""
 
     kind: str
     count: int
-    first: int
+    connections: tuple[int, ...]  # the first of them
     requestor: str  # without its port, if there are several
-    acceptor: str  # the same
-    ports: str  # of the acceptor, if there are several
+    acceptor: str
+    why: tuple[str, ...]  # why they failed
+    advice: tuple[str, ...]  # who changes what
     tone: Tone
+
+    @property
+    def numbers(self) -> str:
+        """The numbers of the first of them: ``#3, #4, …``."""
+        more = ["…"] if self.count > len(self.connections) else []
+        return ", ".join([f"#{one}" for one in self.connections] + more)
 
 
 class Longest(NamedTuple):
@@ -380,42 +387,60 @@ class _All:
 # --- connections without an association -------------------------------------------------------
 
 
+class _Alike(NamedTuple):
+    """What connections have in common that are told together."""
+
+    failed: bool
+    kind: str
+    requestor: str  # its address
+    acceptor: str  # with its port
+    why: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, one: Connection) -> _Alike:
+        failed = summary.failed_alone(one)
+        reasons = (title(one.verdict), advice(one.verdict)) if failed else ()
+        return cls(failed, one.kind, one.requestor.address, str(one.acceptor), *reasons)
+
+
 @dataclass(slots=True)
 class _Strays:
     """Connections that are being counted."""
 
-    first: Connection
+    requestor: str  # of the first of them, with its port
     count: int = 0
-    ports: set[int] = field(default_factory=set)
+    connections: list[int] = field(default_factory=list)
 
     def add(self, one: Connection) -> None:
         self.count += 1
-        if len(self.ports) <= PORTS:
-            self.ports.add(one.acceptor.port)
+        if len(self.connections) < NUMBERED:
+            self.connections.append(one.connection)
 
-    def stray(self, kind: str, requestor: str, acceptor: str) -> Stray:
-        ports = sorted(self.ports)
-        several = len(ports) > 1
-        listed = ", ".join(map(str, ports[:PORTS])) + (", …" if len(ports) > PORTS else "")
+    def stray(self, alike: _Alike) -> Stray:
         return Stray(
-            kind=KINDS[kind],
+            kind=KINDS[alike.kind],
             count=self.count,
-            first=self.first.connection,
-            requestor=printable(str(self.first.requestor) if self.count == 1 else requestor),
-            acceptor=printable(acceptor if several else str(self.first.acceptor)),
-            ports=f"ports {listed}" if several else "",
-            tone="error" if kind in ("refused", "no-answer") else "plain",
+            connections=tuple(self.connections),
+            requestor=printable(self.requestor if self.count == 1 else alike.requestor),
+            acceptor=printable(alike.acceptor),
+            why=alike.why,
+            advice=alike.advice,
+            tone="error" if alike.failed else "plain",
         )
 
 
 def _strays(connections: Iterable[Connection]) -> tuple[Stray, ...]:
-    """The connections, summed by kind and addresses, the gravest kinds first."""
-    found: dict[tuple[str, str, str], _Strays] = {}
+    """The connections, summed by what is alike; those that failed and the gravest kinds first."""
+    found: dict[_Alike, _Strays] = {}
     for one in connections:
-        key = one.kind, one.requestor.address, one.acceptor.address
-        if key not in found and len(found) >= SUMMED:
-            key = one.kind, "others", "others"
-        found.setdefault(key, _Strays(one)).add(one)
+        alike = _Alike.of(one)
+        if alike not in found and len(found) >= SUMMED:
+            alike = alike._replace(requestor="others", acceptor="others", advice=())
+        found.setdefault(alike, _Strays(str(one.requestor))).add(one)
     order = list(KINDS)
-    most_first = sorted(found.items(), key=lambda one: (order.index(one[0][0]), -one[1].count))
-    return tuple(one.stray(*key) for key, one in most_first)
+    most_first = sorted(
+        found.items(),
+        key=lambda one: (not one[0].failed, order.index(one[0].kind), one[0].why, -one[1].count),
+    )
+    return tuple(one.stray(alike) for alike, one in most_first)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import NamedTuple
 
 from dicomlab.views.listing import Entry, Listing, Reason, Stray, local
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, cut, wrapped
 from dicomlab.views.theme import count, duration
 
-STRAYS = 6  # lines of connections without an association
+STRAYS = 6  # lines of connections without an association that did not fail
 AROUND = 5  # lines that are empty, or the names of columns, or the terminal's prompt
 LEAST = 10  # lines of associations, on however low a screen
 FEW = 4  # lines of those that did not fail
@@ -26,12 +28,20 @@ HINT = (
 def overview(view: Listing, pen: Pen, width: int, height: int) -> Iterator[str]:
     """The list of a capture, in about ``height`` lines unless all of it is wanted."""
     head = list(_head(view, pen, width))
-    strays = list(_strays(view.strays, pen, width))
+    table = _Table.of(view, width)
+    everything = not isinstance(view.failures, tuple)
+    room = height - len(head) - AROUND
+    strays = list(_strays(view.strays, table, pen, None if everything else room))
     yield from head
     if view.failed or view.well:
         yield ""
-        room = max(height - len(head) - len(strays) - AROUND, LEAST)
-        yield from _associations(view, _Table.of(view, width), pen, room)
+        if everything:
+            yield from _all(view, table, pen)
+        else:
+            theirs = min(len(strays), max(room // 3, STRAYS + 1))
+            associations = list(_associations(view, table, pen, max(room - theirs, LEAST)))
+            yield from associations
+            strays = list(_strays(view.strays, table, pen, room - len(associations)))
     if strays:
         yield ""
         yield from strays
@@ -139,17 +149,19 @@ def _sample(time: str) -> str:
     return f"{local(0):{time}}"
 
 
+def _all(view: Listing, table: _Table, pen: Pen) -> Iterator[str]:
+    yield pen(table.head(), DIM)
+    for one in view.failures:
+        yield from _failure(one, table, pen)
+    for one in view.others:
+        yield _well(one, table, pen)
+
+
 def _associations(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator[str]:
-    if not isinstance(view.failures, tuple) or not isinstance(view.others, tuple):  # everything
-        yield pen(table.head(), DIM)
-        for one in view.failures:
-            yield from _failure(one, table, pen)
-        for one in view.others:
-            yield _well(one, table, pen)
-        return
-    failures = [line for one in view.failures for line in _failure(one, table, pen)]
-    others = [_well(one, table, pen) for one in view.others]
-    kept = len(view.failures) == view.failed, len(view.others) == view.well
+    listed = tuple(view.failures), tuple(view.others)
+    failures = [line for one in listed[0] for line in _failure(one, table, pen)]
+    others = [_well(one, table, pen) for one in listed[1]]
+    kept = len(listed[0]) == view.failed, len(listed[1]) == view.well
     if all(kept) and len(failures) + len(others) <= room:
         between = [""] if failures and others else []
         yield from (pen(table.head(), DIM), *failures, *between, *others)
@@ -158,7 +170,8 @@ def _associations(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator
     room -= len(hint)
     needed = min(view.well, len(view.pairs) + 1, max(room // 3, FEW))  # by the others
     if not kept[0] or len(failures) > room - needed:
-        failures = list(_reasons(view.reasons, table, pen, room - needed))
+        reasons = [_Group.of(one, table) for one in view.reasons]
+        failures = list(_reasons(reasons, "association", table.width, pen, room - needed))
     left = max(room - len(failures), FEW)
     if not kept[1] or len(others) > left:
         others = list(_pairs(view, table, pen, left))
@@ -177,22 +190,35 @@ def _well(one: Entry, table: _Table, pen: Pen) -> str:
     return pen(table.row(one), TONES["warning"] if one.tone == "warning" else 0)
 
 
-def _reasons(reasons: Sequence[Reason], table: _Table, pen: Pen, room: int) -> Iterator[str]:
-    """Associations that failed, by the reason: how many, and as many of them as there is room."""
+class _Group(NamedTuple):
+    """What failed for the same reason."""
+
+    many: int
+    why: str
+    rows: Iterable[str]  # the first of them, a line each
+
+    @classmethod
+    def of(cls, one: Reason, table: _Table) -> _Group:
+        return cls(one.count, " ".join(one.why), (table.row(e, mark="") for e in one.examples))
+
+
+def _reasons(
+    reasons: Sequence[_Group], what: str, width: int, pen: Pen, room: int
+) -> Iterator[str]:
+    """What failed, by the reason: how many, and as many of them as there is room."""
     room -= SHORTEST * len(reasons) > room  # for how many more there are
     shown = reasons[: max(room // SHORTEST, 1)]
     each = room // len(shown)
     for one in shown:
-        said = " ".join(one.why)
-        why = list(_few_lines(f"{MARKS['error']} {one.count:,} × {said}", table.width - 2))
+        why = list(_few_lines(f"{MARKS['error']} {one.many:,} × {one.why}", width - 2))
         for number, line in enumerate(why):
             yield pen(f"  {line}" if number else line, TONES["error"], BOLD)
-        examples = one.examples[: max(each - len(why), 1)]
-        yield from (pen(table.row(entry, mark=""), TONES["error"]) for entry in examples)
+        rows = islice(one.rows, max(each - len(why), 1))
+        yield from (pen(row, TONES["error"]) for row in rows)
     if len(reasons) > len(shown):
-        hidden = sum(one.count for one in reasons[len(shown) :])
+        hidden = sum(one.many for one in reasons[len(shown) :])
         more = count(len(reasons) - len(shown), "more reason")
-        yield pen(f"… and {more}, {count(hidden, 'association')}", TONES["error"])
+        yield pen(f"… and {more}, {count(hidden, what)}", TONES["error"])
 
 
 def _pairs(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator[str]:
@@ -214,18 +240,55 @@ def _pairs(view: Listing, table: _Table, pen: Pen, room: int) -> Iterator[str]:
 # --- connections without an association -------------------------------------------------------
 
 
-def _strays(strays: Sequence[Stray], pen: Pen, width: int) -> Iterator[str]:
+def _strays(strays: Sequence[Stray], table: _Table, pen: Pen, room: int | None) -> Iterator[str]:
+    """Those that failed with why, or where there is not the room, by the reason; then the others.
+
+    Without a ``room``, all of them.
+    """
     if not strays:
         return
     total = sum(one.count for one in strays)
     yield pen(f"{count(total, 'connection')} without an association:", BOLD)
-    shown = strays if len(strays) <= STRAYS else strays[: STRAYS - 1]
-    kinds = max(len(one.kind) for one in shown)
-    for one in shown:
-        facts = [f"{one.requestor} → {one.acceptor}", one.ports]
-        facts.append(f"× {one.count:,}" if one.count > 1 else f"#{one.first}")
-        line = f"  {one.kind:{kinds}}  {'  '.join(fact for fact in facts if fact)}"
-        yield pen(cut(line, width), TONES[one.tone])
-    if len(strays) > len(shown):
-        hidden = sum(one.count for one in strays[len(shown) :])
+    kinds = max(len(one.kind) for one in strays)
+    failed = [one for one in strays if one.tone == "error"]
+    others = [one for one in strays if one.tone != "error"]
+    shown = others if room is None or len(others) <= STRAYS else others[: STRAYS - 1]
+    hint = ""
+    lines = [line for one in failed for line in _stray_failure(one, kinds, table, pen)]
+    if room is not None and 1 + len(lines) + len(shown) > room:
+        groups = [_group(list(alike), kinds, table) for _, alike in groupby(failed, _said)]
+        left = max(room - 2 - len(shown), SHORTEST)
+        lines = list(_reasons(groups, "connection", table.width, pen, left))
+        hint = pen("One of them: --association with its number.", DIM)
+    yield from lines
+    yield from (_stray(one, kinds, table.width) for one in shown)
+    if len(others) > len(shown):
+        hidden = sum(one.count for one in others[len(shown) :])
         yield f"  … and {hidden:,} more"
+    if hint:
+        yield hint
+
+
+def _stray(one: Stray, kinds: int, width: int, mark: str = "") -> str:
+    """A line of connections; the ends lose something before the numbers do."""
+    kind = f"{mark:1} {one.kind:{kinds}}"
+    numbers = f"{one.numbers}  × {one.count:,}" if one.count > 1 else one.numbers
+    ends = cut(f"{one.requestor} → {one.acceptor}", width - len(kind) - len(numbers) - 4)
+    return f"{kind}  {ends}  {numbers}"
+
+
+def _stray_failure(one: Stray, kinds: int, table: _Table, pen: Pen) -> Iterator[str]:
+    yield pen(_stray(one, kinds, table.width, MARKS["error"]), TONES["error"], BOLD)
+    yield from (pen(line, TONES["error"]) for line in table.why(one.why))
+    yield from table.why(one.advice)
+
+
+def _said(one: Stray) -> tuple[str, ...]:
+    return (one.kind, *one.why)
+
+
+def _group(alike: Sequence[Stray], kinds: int, table: _Table) -> _Group:
+    """Connections that failed for the same reason."""
+    why = " ".join(alike[0].why) or alike[0].kind
+    rows = (_stray(one, kinds, table.width) for one in alike)
+    return _Group(sum(one.count for one in alike), why, rows)

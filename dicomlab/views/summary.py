@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from dicomlab.model import (
     Association,
+    Connection,
     Finding,
     Message,
     MessageLine,
@@ -78,6 +79,17 @@ def summary(association: Association) -> Summary:
         gravest=gravest,
         failed=failed,
     )
+
+
+def failed_alone(connection: Connection) -> bool:
+    """Whether a connection without an association failed.
+
+    What is not DICOM may be another's business, which went well.
+    """
+    if connection.kind in ("refused", "no-answer"):
+        return True
+    explained = connection.verdict is not None and connection.verdict.failed
+    return explained and connection.kind != "not-dicom"
 
 
 def service(message: Message | MessageLine) -> str:

@@ -287,7 +287,6 @@ def _agreement(view: Agreement, pen: Pen, width: int) -> Iterator[str]:
         yield pen(next(columns(("negotiated", "requestor", "acceptor"), widths)), DIM)
         for cells in view.negotiation:
             yield from columns(cells, widths)
-    yield ""
 
 
 def _contexts(contexts: Sequence[Context], pen: Pen, width: int) -> Iterator[str]:

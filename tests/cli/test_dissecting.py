@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 import dicomlab as dl
+from dicomlab.dissect.pcap import Writer
+from dicomlab.dissect.synth import TcpConversation
+from dicomlab.model import Endpoint
 from tests.cli import day
 from tests.cli.conftest import Run
 
@@ -172,9 +176,32 @@ def test_what_is_not_there_is_said_in_a_line(
     assert (ended.out, ended.err.count("\n")) == ("", 1)
 
 
-def test_a_connection_that_is_no_association_is_named(dicomlab: Run, corpus: Path) -> None:
-    ended = dicomlab("dissect", corpus / "port_80.pcapng", "--association", 1)
-    assert (ended.status, "not-dicom" in ended.err) == (2, True)
+@pytest.fixture
+def refused(tmp_path: Path) -> Path:
+    """A capture of two associations, and of a connection between them that is refused."""
+    file = tmp_path / "refused.pcapng"
+    refusal = TcpConversation(Endpoint("10.0.0.1", 40_000), Endpoint("10.0.0.2", 104)).refuse()
+    with Writer(file) as writer:
+        for packet in chain(day.packets(0, 0), refusal, day.packets(1, 0)):
+            writer.packet(day.MORNING, packet)
+    return file
+
+
+def test_a_connection_without_an_association_is_its_verdict_and_its_findings(
+    dicomlab: Run, refused: Path
+) -> None:
+    assert "✖ refused  10.0.0.1:40000 → 10.0.0.2:104  #1" in dicomlab("dissect", refused).out
+    ended = dicomlab("dissect", refused, "--association", 1)
+    assert ended.status == 0
+    for word in ("the connection was refused.", "nothing-listens", "[1] error: connection-refused"):
+        assert word in ended.out
+    document = json.loads(dicomlab("dissect", refused, "--association", 1, "--json").out)
+    assert [one["connection"] for one in document["connections"]] == [1]
+
+
+def test_a_connection_without_an_association_has_no_pdus(dicomlab: Run, refused: Path) -> None:
+    ended = dicomlab("dissect", refused, "--association", 1, "--pdu", 0)
+    assert (ended.status, "has no association: refused" in ended.err) == (2, True)
 
 
 # --- what is written ------------------------------------------------------------------------------
@@ -187,6 +214,21 @@ def test_those_chosen_are_cut_out_into_a_capture_of_their_own(
     ended = dicomlab("dissect", corpus / DAY, "--failed", "--save", cut)
     assert re.fullmatch(rf"{re.escape(str(cut))}: \d+ packets\n", ended.out)
     assert [one.outcome.ended for one in dl.dissect(cut).associations] == ["rejected", "aborted"]
+
+
+def test_a_connection_without_an_association_is_cut_out_where_it_is_meant(
+    dicomlab: Run, refused: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.pcapng"
+
+    def held(*words: object) -> tuple[int, int]:
+        assert dicomlab("dissect", refused, *words, "--save", cut).status == 0
+        capture = dl.dissect(cut)
+        return len(capture.associations), len(capture.connections)
+
+    assert held("--address", "10.0.0.2:104") == (0, 1)
+    assert held("--association", 1) == (0, 1)
+    assert held() == (2, 0)
 
 
 def test_data_sets_are_exported_and_json_stays_json(

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 import pytest
 
-from dicomlab.model import Association, Capture, Connection, Endpoint
+from dicomlab.model import Association, Capture, Cause, Connection, Endpoint, Verdict
 from dicomlab.views import html, text
 from dicomlab.views.listing import LISTED, listing
 from tests.views import made
@@ -201,15 +201,67 @@ def connection(number: int, kind: str, host: int, port: int) -> Connection:
     return Connection(number, *ends, kind, {"requestor": 0, "acceptor": 0})  # type: ignore[arg-type]
 
 
+def refusal(number: int, port: int, advice: str = "start it") -> Connection:
+    cause = Cause(
+        "nothing-listens", "nothing listens", "likely", "they", f"{advice} at {port}", (), (), ""
+    )
+    return replace(connection(number, "refused", 1, port), verdict=Verdict("refused", (cause,)))
+
+
 def test_connections_without_an_association_are_summed_the_gravest_first() -> None:
-    scan = [connection(n, "refused", 1, 100 + n) for n in range(14)]
-    value = replace(made.capture(), connections=(connection(14, "tls", 2, 2762), *scan))
-    lines = shown(value)
-    assert lines[-3:] == [
-        "15 connections without an association:",
-        "  refused  10.0.0.1 → 10.0.0.9  ports 100, 101, 102, 103, 104, …  × 14",
-        "  TLS      10.0.0.2:50014 → 10.0.0.9:2762  #14",
+    others = [connection(0, "tls", 2, 2762), connection(1, "not-dicom", 3, 80)]
+    again = [connection(n, "refused", 1, 104) for n in range(2, 16)]
+    lines = shown(replace(made.capture(), connections=(*others, *again)))
+    assert lines[-4:] == [
+        "16 connections without an association:",
+        "✖ refused    10.0.0.1 → 10.0.0.9:104  #2, #3, #4, #5, #6, …  × 14",
+        "  not DICOM  10.0.0.3:50001 → 10.0.0.9:80  #1",
+        "  TLS        10.0.0.2:50000 → 10.0.0.9:2762  #0",
     ]
+
+
+def test_a_connection_that_failed_says_why_and_who_changes_what() -> None:
+    two = (refusal(0, 104), refusal(1, 11112))
+    assert shown(replace(made.capture(), connections=two))[-6:] == [
+        "✖ refused  10.0.0.1:50000 → 10.0.0.9:104  #0",
+        "       Nothing listens.",
+        "       → They: start it at 104.",
+        "✖ refused  10.0.0.1:50001 → 10.0.0.9:11112  #1",
+        "       Nothing listens.",
+        "       → They: start it at 11112.",
+    ]
+    page = html.show(replace(made.capture(), connections=two))
+    assert "✖ refused" in page
+    assert "Nothing listens. → They: start it at 11112." in page
+
+
+def test_connections_that_failed_for_other_reasons_are_not_told_together() -> None:
+    one, other = refusal(0, 104), refusal(1, 104, advice="open the firewall")
+    view = listing(replace(made.capture(), connections=(one, other, refusal(2, 104))))
+    assert [each.connections for each in view.strays] == [(0, 2), (1,)]
+
+
+def test_where_there_is_no_room_they_are_told_by_the_reason() -> None:
+    scan = tuple(refusal(n, 100 + n) for n in range(14))
+    lines = shown(replace(made.capture(), connections=scan), height=24)
+    assert len(lines) < 24
+    assert "✖ 14 × Nothing listens." in lines
+    assert "  refused  10.0.0.1:50003 → 10.0.0.9:103  #3" in lines
+    everything = listing(replace(made.capture(), connections=scan), everything=True)
+    assert sum("Nothing listens" in line for line in shown(everything, height=24)) == 14
+
+
+@pytest.mark.parametrize("height", [24, 50])
+@pytest.mark.parametrize("number", [1, 30, 3_000])
+def test_associations_and_connections_that_failed_fit_the_screen_together(
+    height: int, number: int
+) -> None:
+    scan = tuple(refusal(n, 100 + n) for n in range(14))
+    lines = shown(replace(capture(number, some_fail), connections=scan), 80, height)
+    assert len(lines) < height
+    assert all(len(line) <= 80 for line in lines)
+    assert any("→ ECHOSCP" in line for line in lines)
+    assert any("#0" in line for line in lines)
 
 
 def test_many_strangers_take_a_few_lines() -> None:

@@ -389,10 +389,15 @@ function filterBar(data, changed) {
   return { element, show };
 }
 
+/** What opens the verdict on a connection. */
+function verdictButton(number, open) {
+  return make("button", { type: "button", onclick: () => open(number) }, `verdict on ${number}`);
+}
+
 /** The connections that have no association, each kind in a line; seen at once if `alone`. */
 function strayTable(strays, more, alone, open) {
   const many = strays.reduce((sum, one) => sum + one.count, 0) + more;
-  const names = ["connections", "kind", "requestor", "acceptor", "the first"];
+  const names = ["connections", "kind", "requestor", "acceptor", "numbers"];
   const rows = strays.map((one) =>
     make(
       "tr",
@@ -400,12 +405,8 @@ function strayTable(strays, more, alone, open) {
       make("td", {}, counted(one.count)),
       make("th", { scope: "row", class: `dl-tone-${one.tone}` }, one.kind),
       make("td", {}, foreign(one.requestor)),
-      make("td", {}, foreign([one.acceptor, one.ports].filter(Boolean).join(", "))),
-      make(
-        "td",
-        {},
-        make("button", { type: "button", onclick: () => open(one.first) }, `verdict on ${one.first}`),
-      ),
+      make("td", {}, foreign(one.acceptor)),
+      make("td", {}, one.connections.map((number) => verdictButton(number, open))),
     ),
   );
   return make(
