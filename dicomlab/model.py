@@ -823,6 +823,8 @@ class Capture(Drawn, Explored, Tabled):
     connections: Sequence[Connection]
     digits: int = 9  # decimal places of the file's times
     comments: tuple[str, ...] = ()  # what the file says of itself
+    # packets that may hold datagrams and cannot be read, by the EtherType or link type
+    unread_packets: Mapping[str, int] = field(default_factory=dict)
     source: Reopened | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -116,6 +116,7 @@ def dissect_file(
         connections=dissection.without_association,
         digits=reader.digits,
         comments=tuple(reader.comments),
+        unread_packets=dict(connections.unread),
         source=where,
     )
 

@@ -12,7 +12,7 @@ way, which knows everything that can happen to a packet.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Literal, NamedTuple, Protocol
 
@@ -350,10 +350,16 @@ class Connections:
         self._room = Room()
         self._hops: dict[bytes, set[int]] = {}  # of each acceptor's address, those of its packets
         self._made_up = False  # whether the headers are
+        self._network = Network()
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """How many packets could not be read that may hold datagrams, by what is unknown."""
+        return self._network.unread
 
     def read(self, reader: Reader) -> None:  # noqa: C901 - a call for each packet would cost more
         """All packets of a capture file."""
-        network, streams, briefs = Network(), self._streams, self._briefs
+        network, streams, briefs = self._network, self._streams, self._briefs
         source = reader.source
         frame, current = 0, None
         recent, window = self._recent, None

@@ -1,6 +1,7 @@
 """Packets to TCP segments: link layers, IPv4 and IPv6, fragments, tunnels.
 
-What is not TCP, or cannot be read, gives nothing. Lengths are those of the IP headers: padding
+What is not TCP, or cannot be read, gives nothing; of what kinds that is which cannot be read, is
+counted. Lengths are those of the IP headers: padding
 and frame check sequences behind them do not count, checksums neither (network cards compute them
 after the capture has seen the packet).
 """
@@ -20,6 +21,13 @@ from dicomlab.model import Endpoint
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _IPV4, _IPV6, _ETHERNET_BRIDGED = 0x0800, 0x86DD, 0x6558  # EtherTypes
 _VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
+_MPLS = (0x8847, 0x8848)
+_PPPOE = 0x8864  # of a session
+_PPP_IP = (0x0021, 0x0057)  # PPP protocols: IPv4 and IPv6
+_PPP_CONTROL = 0x8000  # and above: they carry no datagrams
+_LEAST_TYPE = 0x0600  # below are lengths (IEEE 802.3), of frames of bridges and switches
+# ARP, Wake-on-LAN, RARP, slow protocols, PPPoE discovery, 802.1X, LLDP, PTP, loopback
+_NO_DATAGRAMS = (0x0806, 0x0842, 0x8035, 0x8809, 0x8863, 0x888E, 0x88CC, 0x88F7, 0x9000)
 _IP_IN_IP, _TCP, _UDP, _IPV6_IN_IP, _GRE = 4, 6, 17, 41, 47  # IP protocols
 _EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobility
 _FRAGMENT, _AUTHENTICATION = 44, 51
@@ -200,10 +208,12 @@ class Network:
 
     WAITING = 256  # datagrams of which fragments are kept
     JOINED = 32  # datagrams that were joined, of which copies are known
+    KINDS = 16  # kinds of packets that cannot be read, of which each is counted
 
     def __init__(self) -> None:
         self._datagrams: dict[bytes, _Datagram] = {}
         self._joined: dict[bytes, dict[int, bytes]] = {}  # the pieces of those joined last
+        self.unread: dict[str, int] = {}  # packets that may hold datagrams, by what is unknown
 
     def segment(self, link_type: int, data: bytes, size: int, place: int = 0) -> Segment | None:
         """The TCP segment in a packet of which ``size`` bytes were on the wire, if there is one."""
@@ -219,7 +229,13 @@ class Network:
             return self._ip(part, 0)
         if link_type in _RAW_TYPES:
             return self._ip(part, 0)
+        self._cannot_read(pcap.link_type_name(link_type))
         return None
+
+    def _cannot_read(self, kind: str) -> None:
+        if kind not in self.unread and len(self.unread) >= self.KINDS:
+            kind = "others"
+        self.unread[kind] = self.unread.get(kind, 0) + 1
 
     def _ethernet(self, part: _Part, depth: int) -> Segment | None:
         return self._by_type(part, 12, 14, depth)
@@ -235,6 +251,34 @@ class Network:
             return self._ip(part, depth)
         if ether_type == _ETHERNET_BRIDGED and depth <= _DEEPEST:
             return self._ethernet(part, depth + 1)
+        if ether_type in _MPLS:
+            return self._mpls(part, ether_type, depth)
+        if ether_type == _PPPOE:
+            return self._pppoe(part, depth)
+        if ether_type >= _LEAST_TYPE and ether_type not in _NO_DATAGRAMS:
+            self._cannot_read(_named(ether_type))
+        return None
+
+    def _mpls(self, part: _Part, ether_type: int, depth: int) -> Segment | None:
+        """What follows a stack of labels (RFC 3032); the labels do not say what it is."""
+        while part.at < part.stop:
+            bottom = part.number(2, 1) & 1
+            part.skip(4)
+            if bottom:
+                break
+        if part.number(0, 1) >> 4 in (4, 6):
+            return self._ip(part, depth)
+        self._cannot_read(_named(ether_type))
+        return None
+
+    def _pppoe(self, part: _Part, depth: int) -> Segment | None:
+        """What a frame of a PPPoE session (RFC 2516) holds."""
+        protocol = part.number(6, 2)
+        part.skip(8)
+        if protocol in _PPP_IP:
+            return self._ip(part, depth)
+        if protocol < _PPP_CONTROL:
+            self._cannot_read(_named(_PPPOE))
         return None
 
     def _ip(self, part: _Part, depth: int) -> Segment | None:
@@ -335,6 +379,10 @@ class Network:
             part.skip(16)
             return self._ethernet(part, depth + 1)
         return None
+
+
+def _named(ether_type: int) -> str:
+    return f"EtherType {ether_type:04X}H"
 
 
 def _tcp(part: _Part, addresses: bytes) -> Segment | None:

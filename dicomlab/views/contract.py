@@ -82,6 +82,7 @@ def _head(capture: Capture) -> dict[str, Any]:
             "first_time": time_text(capture.first_time, capture.digits),
             "last_time": time_text(capture.last_time, capture.digits),
             "truncated_packets": capture.truncated_packets,
+            "unread_packets": dict(capture.unread_packets),
             "damage": capture.damage,
             "comments": list(capture.comments),
         },

@@ -154,6 +154,10 @@ def _remarks(capture: Capture) -> Iterator[tuple[str, Tone]]:
     if capture.truncated_packets:
         cut = theme.count(capture.truncated_packets, "packet")
         yield f"Cut short: of {cut} not all bytes were captured.", "warning"
+    if capture.unread_packets:
+        unread = theme.count(sum(capture.unread_packets.values()), "packet")
+        kinds = ", ".join(capture.unread_packets)
+        yield f"Not understood: {unread} ({kinds}). There may be DICOM in them.", "warning"
     comments = [printable(" ".join(one.split())) for one in capture.comments]
     for comment in comments[:REMARKS]:
         yield comment, "plain"

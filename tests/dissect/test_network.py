@@ -40,6 +40,16 @@ WAYS = {
     "Ethernet": (pcap.ETHERNET, ETHERNET),
     "802.1Q": (pcap.ETHERNET, MAC + VLAN + b"\x08\x00" + IP),
     "QinQ": (pcap.ETHERNET, MAC + b"\x88\xa8\x00\x01" + VLAN + b"\x08\x00" + IP),
+    "MPLS": (pcap.ETHERNET, MAC + b"\x88\x47\x00\x01\x01\x40" + IP),
+    "MPLS, three labels, multicast": (
+        pcap.ETHERNET,
+        MAC + b"\x88\x48" + bytes.fromhex("00001040 00002040 00003140") + IP,
+    ),
+    "MPLS behind a tag": (pcap.ETHERNET, MAC + VLAN + b"\x88\x47\x00\x01\x01\x40" + IP),
+    "PPPoE": (
+        pcap.ETHERNET,
+        MAC + b"\x88\x64\x11\x00\x00\x07" + struct.pack("!HH", len(IP) + 2, 0x21) + IP,
+    ),
     "padded to 60 bytes and checked": (pcap.ETHERNET, ETHERNET + b"\xee" * 10),
     "Linux cooked": (pcap.LINUX_SLL, bytes(14) + b"\x08\x00" + IP),
     "Linux cooked v2": (pcap.LINUX_SLL2, b"\x08\x00" + bytes(18) + IP),
@@ -64,6 +74,45 @@ def test_the_segment_is_found_inside(way: str) -> None:
     assert segment is not None
     assert (endpoint(segment.source), endpoint(segment.target)) == ENDS
     assert (segment.data, segment.size) == (DATA, len(DATA))
+
+
+def unread(*packets: tuple[int, bytes]) -> dict[str, int]:
+    network = Network()
+    for link_type, data in packets:
+        assert network.segment(link_type, data, len(data)) is None
+    return network.unread
+
+
+def test_what_cannot_be_read_is_counted_by_what_is_unknown() -> None:
+    encrypted = pcap.ETHERNET, MAC + b"\x88\xe5" + IP
+    ethernet_in_mpls = pcap.ETHERNET, MAC + b"\x88\x47\x00\x01\x01\x40" + bytes(4) + ETHERNET
+    assert unread(encrypted, encrypted, ethernet_in_mpls, (127, IP)) == {
+        "EtherType 88E5H": 2,
+        "EtherType 8847H": 1,
+        "link type 127": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        MAC,
+        MAC + b"\x08\x06" + bytes(28),  # ARP
+        MAC + b"\x00\x26" + bytes(38),  # a spanning tree
+        MAC + b"\x08\x00" + ipv4(17, bytes(8)),
+        MAC + b"\x88\x64\x11\x00\x00\x07\x00\x0a\xc0\x21" + bytes(8),  # PPP's own words
+    ],
+)
+def test_what_holds_no_datagram_is_not_missed(data: bytes) -> None:
+    assert unread((pcap.ETHERNET, data)) == {}
+
+
+def test_kinds_that_cannot_be_read_do_not_pile_up() -> None:
+    strange = [(pcap.ETHERNET, MAC + number.to_bytes(2, "big") + IP) for number in range(9999)]
+    counts = unread(*(one for one in strange if one[1][12:14] != b"\x08\x00"))
+    assert len(counts) == Network.KINDS + 1
+    assert counts["others"] > 8000
 
 
 def extended(*headers: tuple[int, bytes]) -> bytes:

@@ -386,6 +386,20 @@ def tagged_cooked(packets: Packets) -> Packets:
     return relinked(wrap, COOKED)(packets)
 
 
+def labelled(packets: Packets) -> Packets:
+    """MPLS with two labels."""
+    labels = bytes.fromhex("8847 00010040 00014140")
+    return relinked(lambda ip: MACS + labels + ip, ETHERNET)(packets)
+
+
+def in_pppoe(packets: Packets) -> Packets:
+    def wrap(ip: bytes) -> bytes:
+        protocol = 0x21 if ether_type(ip) == IPV4_TYPE else 0x57
+        return MACS + b"\x88\x64\x11\0\0\7" + struct.pack("!HH", len(ip) + 2, protocol) + ip
+
+    return relinked(wrap, ETHERNET)(packets)
+
+
 def null_big_endian(packets: Packets) -> Packets:
     return relinked(lambda ip: struct.pack(">I", 2 if ip[0] >> 4 == 4 else 30) + ip, NULL)(packets)
 
@@ -1326,6 +1340,8 @@ def _links() -> Iterator[Variation]:
     for tags in ("8100", "8100 8100", "88a8 8100", "9100 8100", "88a8 8100 8100", "8100 8100 8100"):
         yield _other(f"tags {tags}", tagged(tags), none)
     yield _other("tagged Linux cooked", tagged_cooked, none)
+    yield _other("MPLS", labelled, none)
+    yield _other("PPPoE", in_pppoe, none)
     yield _other("padding of zeros", partial(padded, filling=b"\0", tail=b""), none)
     yield _other("padding of other bytes", partial(padded, filling=b"\4\0\xee", tail=b""), none)
     yield _other(

@@ -48,6 +48,7 @@ def test_the_keys_are_those_of_the_contract(document: dict[str, Any]) -> None:
         "first_time",
         "last_time",
         "truncated_packets",
+        "unread_packets",
         "damage",
     }
     (association,) = document["associations"]

@@ -173,6 +173,11 @@ def test_what_the_file_says_of_itself_is_told() -> None:
     lines = shown(worn)
     assert "▲ Read in part: the file ends inside packet 66, 41,143 bytes into the file." in lines
     assert "▲ Cut short: of 3 packets not all bytes were captured." in lines
+    lost = shown(replace(value, unread_packets={"EtherType 88E5H": 1200, "link type 127": 1}))
+    assert any(
+        "Not understood: 1,201 packets (EtherType 88E5H, link type 127). There may be DICOM" in line
+        for line in lost
+    )
     assert "one two" in lines
     assert "and 2 more comments" in lines
 
