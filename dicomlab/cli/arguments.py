@@ -145,7 +145,8 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
             _argument("--since", "Those under way at that time, or begun later. ISO 8601, of this "
                       "time zone if it names none; without a date, on the capture's first day.",
                       metavar="TIME"),
-            _argument("--until", "Those begun by that time, or on that day.", metavar="TIME"),
+            _argument("--until", "Those begun by that time, in that second, or on that day.",
+                      metavar="TIME"),
         ),
         "what to write instead": (
             _argument("--save", "Their packets, as a capture of their own.", type=Path,

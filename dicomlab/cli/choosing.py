@@ -191,7 +191,10 @@ def message(words: str) -> str:
 
 
 def moment(words: str, edge: Literal["since", "until"]) -> Moment:
-    """A date or time as ISO 8601 writes it; of the local time zone where it names none."""
+    """A date or time as ISO 8601 writes it; of the local time zone where it names none.
+
+    ``until`` a day or a second holds all of it.
+    """
     try:
         day = datetime.combine(date.fromisoformat(words), time())
         return day + WHOLE_DAY if edge == "until" else day
@@ -199,7 +202,9 @@ def moment(words: str, edge: Literal["since", "until"]) -> Moment:
         pass
     for kind in (datetime, time):
         try:
-            return kind.fromisoformat(words)
+            when = kind.fromisoformat(words)
+            whole = edge == "until" and not re.search("[.,]", words)
+            return when.replace(microsecond=999_999) if whole else when
         except ValueError:
             pass
     remedy = "Write 2026-11-23, 2026-11-23T14:05:00 or, on the capture's first day, 14:05."

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dicomlab.cli.choosing import Chosen
+from tests.cli import day
 from tests.cli.conftest import Run
 
 Choose = Callable[..., set[int]]
@@ -125,8 +126,21 @@ def test_a_time_alone_is_one_of_the_first_day(choose: Choose) -> None:
 
 
 def test_a_day_holds_all_of_its_hours(choose: Choose) -> None:
-    day = BEGINS.astimezone().date().isoformat()
-    assert choose("--since", day, "--until", day) == set(range(8))
+    date = BEGINS.astimezone().date().isoformat()
+    assert choose("--since", date, "--until", date) == set(range(8))
+
+
+def test_a_second_holds_all_of_it(dicomlab: Run, tmp_path: Path) -> None:
+    file = day.write(tmp_path / "day.pcapng", 4, apart=day.SECOND // 2)
+    begins = datetime.fromtimestamp(day.MORNING // day.SECOND, UTC)
+    first = begins.astimezone().time().isoformat()
+
+    def chosen(until: str) -> int:
+        ended = dicomlab("dissect", file, "--since", first, "--until", until, "--json")
+        return len(json.loads(ended.out)["associations"])
+
+    assert chosen(first) == 2
+    assert chosen(f"{first}.000") == 1
 
 
 def test_those_that_failed(choose: Choose) -> None:
