@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from dicomlab.cli.arguments import ARGUMENTS, EPILOGS
+from dicomlab.cli.arguments import ANY_SCP, ARGUMENTS, EPILOGS
 from dicomlab.cli.screen import Screen, wants_color
 from dicomlab.model import DicomlabError, Drawn, PeerError, Severity, Shown, printable
 
@@ -99,6 +99,9 @@ def echo(
         if result.verdict is not None and result.verdict.failed:
             _say()
             _show(result.verdict)
+            causes = {one.code for one in result.verdict.causes}
+            if called == ANY_SCP and "called-ae-title-wrong" in causes:
+                _say("", f"{ANY_SCP} stood in for its AE title: give the real one with --called.")
     return None if result.ok else BAD_ANSWER
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-from dicomlab.model import Ended, Severity
+from dicomlab.model import BuildError, DicomlabError, Ended, Severity
 
 Argument = tuple[str, dict[str, Any]]  # its name, and the options of add_argument()
+ANY_SCP = "ANY-SCP"  # whom an echo calls unless told otherwise
 
 
 def _argument(name: str, says: str, **options: Any) -> Argument:
+    if options.get("default") not in (None, []):
+        says += " Default: %(default)s."
     return name, {"help": says, **options}
 
 
@@ -55,6 +59,25 @@ def _seconds(words: str) -> float:
     raise argparse.ArgumentTypeError(f"{words!r} is no number of seconds")
 
 
+def _ae_title(field: str) -> Callable[[str], str]:
+    """What takes an AE title as somebody types it, for that field of an A-ASSOCIATE-RQ."""
+
+    def taken(words: str) -> str:
+        from dicomlab.protocol.build import build
+
+        try:
+            build("A-ASSOCIATE-RQ", **{field: words})
+        except BuildError as error:
+            remedy = "Give 1 to 16 characters of printable ASCII, without a backslash."
+            raise DicomlabError(error.args[0], remedy) from None
+        return words
+
+    return taken
+
+
+CALLED, CALLING = _ae_title("called_ae_title"), _ae_title("calling_ae_title")
+
+
 # --- the commands -----------------------------------------------------------------------------
 
 HOST = _argument("host", "Name or address of the DICOM application.")
@@ -86,18 +109,21 @@ ARGUMENTS: dict[str, dict[str, tuple[Argument, ...]]] = {
     "echo": {"": (
         HOST,
         PORT,
-        _argument("--called", "AE title of the application.", default="ANY-SCP", metavar="TITLE"),
-        _argument("--calling", "Our own AE title.", default="DICOMLAB", metavar="TITLE"),
+        _argument("--called", "AE title of the application.", type=CALLED, default=ANY_SCP,
+                  metavar="TITLE"),
+        _argument("--calling", "Our own AE title.", type=CALLING, default="DICOMLAB",
+                  metavar="TITLE"),
         _argument("--timeout", "Seconds for each step.", type=_seconds, default=10.0),
         AS_JSON,
     )},
     "scp": {
         "": (
-            _argument("--ae-title", "The name that the server answers to.", default="ECHOSCP",
-                      metavar="TITLE"),
+            _argument("--ae-title", "The name that the server answers to.", type=CALLED,
+                      default="ECHOSCP", metavar="TITLE"),
             _argument("--port", "TCP port; 0: any that is free.", type=_port, default=11112),
             _argument("--host", "Address to listen at.", default="127.0.0.1"),
-            _several("--allow", "A calling AE title to accept; once for each.", metavar="TITLE"),
+            _several("--allow", "A calling AE title to accept; once for each.", type=CALLING,
+                     metavar="TITLE"),
             _flag("--only-called", "Reject whoever calls another AE title."),
         ),
         "to misbehave": (

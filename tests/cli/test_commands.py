@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -192,6 +193,29 @@ def test_echo_says_what_failed_and_what_helps(dicomlab: Run) -> None:
     assert document["findings"][0]["remedy"]
 
 
+def test_echo_says_how_the_called_ae_title_is_given(dicomlab: Run) -> None:
+    with dl.EchoSCP("ARCHIVE", require_called_ae_title=True) as scp:
+        assert "give the real one with --called" in dicomlab("echo", *scp.address).out
+        wrong = dicomlab("echo", *scp.address, "--called", "ARCHIEVE").out
+    assert "--called" not in wrong
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "echo 127.0.0.1 104 --called ARCHIVE_OF_RADIOLOGY",
+        "echo 127.0.0.1 104 --calling A\\B",
+        "scp --ae-title ARCHIVE_OF_RADIOLOGY",
+        "scp --allow ARCHIVE_OF_RADIOLOGY",
+    ],
+)
+def test_what_is_no_ae_title_is_refused_with_what_can_be_typed(dicomlab: Run, words: str) -> None:
+    ended = dicomlab(*words.split())
+    assert ended.status == 2
+    assert is_one_line_without_traceback(ended.err)
+    assert "Give 1 to 16 characters" in ended.err
+
+
 def test_echo_to_nobody_is_a_bad_answer(dicomlab: Run) -> None:
     with dl.EchoSCP() as scp:
         host, port = scp.address
@@ -307,6 +331,21 @@ def test_help_names_every_command(dicomlab: Run) -> None:
     assert asked.out == bare.out
     assert all(f"\n    {name} " in asked.out for name in cli.COMMANDS)
     assert set(cli.COMMANDS) == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [
+        ("echo", ["ANY-SCP", "DICOMLAB", "10.0"]),
+        ("scp", ["ECHOSCP", "11112", "127.0.0.1", "0"]),
+        ("demo", ["demo-out", "dicomlab", "auto"]),
+    ],
+)
+def test_help_names_what_is_taken_unless_told_otherwise(
+    dicomlab: Run, command: str, defaults: list[str]
+) -> None:
+    said = " ".join(dicomlab(command, "--help").out.split())
+    assert re.findall(r"Default: (\S+)\.", said) == defaults
 
 
 def test_lab_gives_on_what_it_does_not_know(
