@@ -431,7 +431,11 @@ _ENDS: dict[str, Callable[[_Case], str]] = {
     "aborted": _aborted_text,
     "unanswered": _unanswered_text,
     "closed-without-release": _closed_text,
-    "capture-ends": lambda _: "the recording ends before the association does",
+    "capture-ends": lambda case: (
+        "the connection was closed; how the association ended was not recorded"
+        if case.line.endings
+        else "the recording ends before the association does"
+    ),
 }
 _HARMLESS = frozenset(
     {

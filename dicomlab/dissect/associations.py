@@ -373,8 +373,12 @@ class _Conversation:
         end = self._first_ending()
         answered = any(row[1] != RQ for row in self.talk.pdus)
         awaited = _opposite(asked) if asked or not answered else None
-        lost = any(one.ends_in_gap for one in self.connection.directions)
-        lost = lost or bool(awaited and self._each("missing")[awaited])
+        readers = self.talk.readers
+        lost = any(
+            reader.hidden == stream.offset
+            for reader, stream in zip(readers, self.connection.directions, strict=True)
+        )
+        lost = lost or (awaited is not None and readers[self.index[awaited]].hidden is not None)
         if end is None or self._unseen() or lost:
             return "capture-ends", None, None, None, None  # it may be among the missing bytes
         ended = "closed-without-release" if answered else "unanswered"
@@ -428,7 +432,9 @@ class _Conversation:
                 yield finding("pdus-unexplained", what, sender=side)
             yield from self._differing(side, number)
         if outcome[0] == "capture-ends":
-            yield finding("capture-ends-early", "the capture shows no end of the association")
+            closed = "the connection was closed, and " if self.connection.endings else ""
+            what = f"{closed}the capture shows no end of the association"
+            yield finding("capture-ends-early", what)
 
     def _differing(self, side: Side, number: int) -> Iterator[Finding]:
         """Segments that came again with other bytes than before: said once a direction."""

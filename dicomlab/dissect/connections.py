@@ -86,10 +86,6 @@ class Direction(Protocol):
     def early(self) -> int:
         """How many segments came before their turn."""
 
-    @property
-    def ends_in_gap(self) -> bool:
-        """Whether the last bytes are missing."""
-
 
 class InOrder(NamedTuple):
     """A direction of which every byte came once and in order."""
@@ -102,7 +98,6 @@ class InOrder(NamedTuple):
     missing: int = 0
     retransmitted: int = 0
     early: int = 0
-    ends_in_gap: bool = False
 
     @property
     def captured(self) -> int:

@@ -17,7 +17,7 @@ from dicomlab.dissect.certainty import (
     pdus_inside,
     stated_size,
 )
-from dicomlab.dissect.talk import AC, DATA, RQ, PduRow, Talk
+from dicomlab.dissect.talk import ABORT, AC, DATA, RELEASE_RP, RELEASE_RQ, RJ, RQ, PduRow, Talk
 from dicomlab.dissect.tcp import Seen
 from dicomlab.dissect.whole import Packets, also, may_be_whole_soon, only, whole_pdus
 from dicomlab.model import Finding, Layout, Pdu, Span
@@ -30,6 +30,7 @@ from dicomlab.spec.pdu import PDUS
 
 UNREADABLE_LIMIT = 1 << 14  # bytes kept of a run that is no PDU
 BEGINNING = 512  # bytes that tell one protocol from another
+CLOSING = (RJ, RELEASE_RQ, RELEASE_RP, ABORT)  # what ends an association, if it is whole
 OPENING = (RQ, AC)  # what their beginning says counts, if more of them is not there
 PDVS = 64  # of one PDU that are looked at together; more of them are listed, not compared
 PIECES = 1 + 4 * PDVS  # the header, and two of each PDV
@@ -80,6 +81,7 @@ class PduReader:
         "beginning",
         "foreign",
         "gaps",
+        "hidden",
         "missing",
         "skipped",
         "unexplained",
@@ -99,6 +101,7 @@ class PduReader:
         self.skipped = 0  # bytes passed over in search of a PDU
         self.gaps = 0
         self.missing: Span | None = None  # from the first gap to the last
+        self.hidden: int | None = None  # the offset behind the last gap that may hide an end
         self.unexplained = 0  # PDUs that are wrong in ways that were not looked into
         self._talk = talk
         self._side = side
@@ -198,8 +201,11 @@ class PduReader:
         self._wait_no_longer(at)
         stop = at + size
         if self._mode >= _LOST or self._stop < 0 or stop > self._stop:
+            self.hidden = stop
             self._lose(stop)
             return
+        if self._code in CLOSING:
+            self.hidden = stop
         if not self._hole:
             self._there = at
         if self._mode == _COMMAND:

@@ -105,6 +105,13 @@ class Read(Protocol):
         """From the first gap to the last."""
 
     @property
+    def hidden(self) -> int | None:
+        """The offset behind the last gap that may hide what ended the association.
+
+        Within a PDU that ends none, no other lies.
+        """
+
+    @property
     def unexplained(self) -> int:
         """How many PDUs are wrong in ways that were not looked into."""
 
@@ -117,6 +124,7 @@ class _AllRead(NamedTuple):
     skipped: int = 0
     gaps: int = 0
     missing: Span | None = None
+    hidden: int | None = None
     unexplained: int = 0
 
 

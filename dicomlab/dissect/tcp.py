@@ -73,7 +73,6 @@ class Stream:
         "_end",
         "_first",
         "_goal",
-        "_lost_up_to",
         "_receiver",
         "_room",
         "_seen_at",
@@ -120,7 +119,6 @@ class Stream:
         self._first: list[tuple[Segment, Seen]] = []  # before the beginning is known
         self._seen_at: int | None = None  # the sequence number of a first packet without data
         self._end: int | None = None  # the offset of the FIN
-        self._lost_up_to = -1  # the offset behind the last gap
         self.first_acknowledged: int | None = None  # a number of the other direction
         self.acknowledges: int | None = None  # the greatest one
 
@@ -195,11 +193,6 @@ class Stream:
         self._take(at, segment.data, segment.size, seen)
         if self.waiting:
             self._release()
-
-    @property
-    def ends_in_gap(self) -> bool:
-        """Whether the last bytes are missing."""
-        return self._lost_up_to == self.offset
 
     @property
     def finished(self) -> bool:
@@ -289,7 +282,6 @@ class Stream:
     def _gap(self, size: int) -> None:
         offset = self.offset
         self.missing += size
-        self._lost_up_to = offset + size
         self._receiver.gap(offset, size)
         self._move(offset + size)
 

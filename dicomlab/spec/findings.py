@@ -423,8 +423,9 @@ _DISSECT: dict[str, FindingRow] = {
         "Whoever records uses a larger buffer, no snap length, and less other traffic.",
         "PS3.8 9.3.1"),
     "capture-ends-early": FindingRow(
-        "info", "The recording stopped before the association ended.",
-        "Whoever records stops after the connection is closed.", "PS3.8 9.1"),
+        "info", "The recording stopped before the association ended, or lacks what ended it.",
+        "Whoever records stops after the connection is closed, and takes all of both directions.",
+        "PS3.8 9.1"),
     "connection-encrypted": FindingRow(
         "info", "Both sides speak TLS: what they say inside, a capture cannot show.",
         "Nobody has to change anything; to see it, record at an end, by a relay without TLS.",

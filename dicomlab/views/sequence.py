@@ -306,7 +306,7 @@ def _ended(association: Association, steps: list[Step]) -> list[Step]:
         late = [_too_late(one, by) for one in steps[place:]]
         return [*steps[:place], _closed(association, by, time, steps[:place]), *late]
     if outcome.ended in ("unanswered", "capture-ends"):
-        label = "The recording ends here"
+        label = "The connection is closed" if association.endings else "The recording ends here"
         return [*steps, Step("end", label, tone="warning", time=association.stop_time)]
     return steps
 

@@ -226,4 +226,6 @@ def outcome(association: Association) -> tuple[str, Tone]:
             return f"The A-ASSOCIATE-RQ was never answered{end}.", "error"
         case "closed-without-release":
             return f"TCP {how_closed(association)} by {by} without a release.", "error"
+    if association.endings:
+        return "The connection was closed; what ended the association was not recorded.", "warning"
     return "The recording ends before the association does.", "warning"

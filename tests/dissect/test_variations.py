@@ -638,6 +638,35 @@ def test_an_answer_to_something_else_ends_no_message(lost: bool, tmp_path: Path)
     assert message["end"] == association["pdus"][3 if lost else 4]["end"] - 4012 * lost
 
 
+CLOSED: Talk = [("requestor", b""), ("acceptor", b"")]
+
+
+def snapped(talk: Talk, folder: Path) -> Json:
+    """The association of this talk, of whose packets few bytes were kept: headers, and 8 more."""
+    packets = v.snapped(48)(captured_from(packets_of([*talk, *CLOSED], 50000)))
+    (association,) = dissected(v.plain(packets), folder)["associations"]
+    assert sum(association["missing_bytes"].values()) > 200
+    return association
+
+
+def test_a_pdu_whose_end_was_snapped_off_hides_no_other(tmp_path: Path) -> None:
+    assert snapped(HELLO, tmp_path)["outcome"]["ended"] == "closed-without-release"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("requestor", ECHO + pdu("A-RELEASE-RQ"))],
+        [("acceptor", pdu("A-ABORT", source=2, reason_diag=2))],
+    ],
+)
+def test_what_was_snapped_off_may_hide_how_it_ended(said: Talk, tmp_path: Path) -> None:
+    association = snapped([*HELLO, *said], tmp_path)
+    assert association["outcome"]["ended"] == "capture-ends"
+    [early] = [one for one in association["findings"] if one["code"] == "capture-ends-early"]
+    assert early["what"].startswith("the connection was closed")
+
+
 def test_of_a_direction_without_syn_a_fin_tells_how_much_is_missing(tmp_path: Path) -> None:
     packets = captured_from(packets_of([*HELLO, *ECHOES, *BYE], 50000))
     found = [(one, v.segment(one)) for one in packets]
