@@ -45,6 +45,7 @@ from dicomlab.views.theme import (
     Tone,
     count,
     duration,
+    later,
     mix,
 )
 from dicomlab.views.viewmodel import (
@@ -922,7 +923,7 @@ def _paint_time(sheet: _Sheet, step: Step, y: float) -> None:
     if step.time is not None:
         sheet.text(MARGIN, y + 5, duration(step.time), 15)
     if step.gap:
-        sheet.text(MARGIN, y + 22, f"+ {duration(step.gap)}", 13, colour=sheet.theme.muted)
+        sheet.text(MARGIN, y + 22, later(step.gap), 13, colour=sheet.theme.muted)
 
 
 def _paint_states(sheet: _Sheet, step: Step, left: float, right: float, away: float = 16) -> None:

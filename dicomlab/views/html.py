@@ -30,6 +30,7 @@ from dicomlab.views.theme import (
     css_fonts,
     css_themes,
     duration,
+    later,
     size,
 )
 from dicomlab.views.viewmodel import (
@@ -322,7 +323,7 @@ def _end(end: End) -> str:
 
 def _step(step: Step) -> str:
     time = "" if step.time is None else duration(step.time)
-    gap = f"+ {duration(step.gap)}" if step.gap and step.kind != "silence" else ""
+    gap = later(step.gap) if step.gap and step.kind != "silence" else ""
     broken = " dl-broken" if step.kind == "silence" else ""
     details = "".join(f"<div>{escape(one)}</div>" for one in step.details)
     if step.kind == "fold":

@@ -19,7 +19,7 @@ from dicomlab.views.agreement import Agreement, Context
 from dicomlab.views.negotiation import SIGNS
 from dicomlab.views.overview import overview
 from dicomlab.views.pen import BOLD, DIM, MARKS, TONES, Pen, columns, cut, wrapped
-from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, duration
+from dicomlab.views.theme import ROLES, SEVERITIES, WEIGHTS, Tone, count, duration, later
 from dicomlab.views.viewmodel import (
     Box,
     ByteLayout,
@@ -35,7 +35,7 @@ from dicomlab.views.viewmodel import (
     Step,
 )
 
-_PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–✔✖▲●µ▾", "--|++><>~*.x-+!!*u+")
+_PLAIN = str.maketrans("─╌│├┤▶◀→…•·×–−✔✖▲●µ▾", "--|++><>~*.x--+!!*u+")
 STATE = 14  # characters of a column of states
 TIME = 11
 STATES = 80  # characters that a sequence with states takes
@@ -225,7 +225,7 @@ class _Columns:
 
 def _step(step: Step, columns: _Columns, pen: Pen) -> Iterator[str]:
     time = "" if step.time is None else duration(step.time)
-    gap = f"+{duration(step.gap)}" if step.gap and step.kind != "silence" else ""
+    gap = later(step.gap) if step.gap and step.kind != "silence" else ""
     left, right = _state(step.requestor), _state(step.acceptor)
     lane = columns.lane
     drawn = pen(_drawn(step, lane), TONES[step.tone], BOLD if step.kind == "pdu" else 0)

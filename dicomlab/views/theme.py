@@ -169,17 +169,24 @@ def size(number: int) -> str:
     return count(number, "byte")
 
 
+def later(nanoseconds: int) -> str:
+    """How much later something is than what was before: ``+1.50 s``."""
+    return f"{'+' if nanoseconds > 0 else ''}{duration(nanoseconds)}"
+
+
 def duration(nanoseconds: int) -> str:
-    """A time that passed, in the unit that suits it."""
+    """A time that passed, in the unit that suits it; below 0 where a clock was set back."""
+    if nanoseconds < 0:
+        return f"−{duration(-nanoseconds)}"
     seconds = nanoseconds / 1e9
-    if abs(seconds) < 0.0009995:
+    if seconds < 0.0009995:
         return f"{nanoseconds / 1e3:.0f} µs"
-    if abs(seconds) < 0.9995:
+    if seconds < 0.9995:
         milliseconds = seconds * 1e3
-        digits = 2 if abs(milliseconds) < 9.995 else 1 if abs(milliseconds) < 99.95 else 0
+        digits = 2 if milliseconds < 9.995 else 1 if milliseconds < 99.95 else 0
         return f"{milliseconds:.{digits}f} ms"
-    if abs(seconds) < 59.95:
-        return f"{seconds:.2f} s" if abs(seconds) < 9.995 else f"{seconds:.1f} s"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -57,6 +57,11 @@ def test_a_duration_is_told_in_the_unit_that_suits_it(nanoseconds: int, text: st
     assert theme.duration(nanoseconds) == text
 
 
+def test_a_clock_that_was_set_back_gives_a_time_below_0() -> None:
+    assert theme.duration(-100_000_000_000) == "−1 min 40 s"
+    assert (theme.later(-1_000), theme.later(1_000)) == ("−1 µs", "+1 µs")
+
+
 def test_numbers_are_printed_as_the_standard_prints_them() -> None:
     assert theme.hexadecimal(0x30, 4) == "0030H"
     assert theme.size(1) == "1 byte"
