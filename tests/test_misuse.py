@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import dicomlab as dl
-from dicomlab.model import Connection, Endpoint
 
 STORE = Path(__file__).parents[1] / "captures" / "store-two-images.pcapng"
 Call = Callable[[], Any]
@@ -70,15 +69,10 @@ def test_beside_what_is_no_path_the_other_files_are_dissected() -> None:
 CAPTURE = dl.dissect(STORE)
 ASSOCIATION = CAPTURE.associations[0]
 DRAFT = dl.build("C-ECHO-RQ")
-END = Endpoint("127.0.0.1", 104)
-REFUSED = Connection(0, END, END, "refused", {}, frames=(1, 2))
 ASKED: dict[str, tuple[Call, str]] = {
     "save a path": (lambda: dl.save(STORE, "out", []), "PosixPath is no Capture. Give what"),
     "save one": (lambda: dl.save(CAPTURE, "out", ASSOCIATION), "Association is no list. Give a"),
     "save a number": (lambda: dl.save(CAPTURE, "out", [0]), "int is no Association. Give a list"),
-    "save connections": (
-        lambda: dl.save(CAPTURE, "out", [REFUSED]), "Connection is no Association. Give a list"
-    ),
     "export a path": (lambda: dl.export(str(STORE), "out"), "str is no Association. Give a list"),
     "export one": (lambda: dl.export(ASSOCIATION, "out"), "Association is no list. Give a list"),
     "segments of a capture": (
