@@ -76,7 +76,8 @@ def test_the_first_bytes_wait_for_the_handshake(tmp_path: Path) -> None:
         round_trip(one)
 
     with between(tmp_path / "relay.pcapng", latency=LATENCY) as one:
-        assert 4 * LATENCY <= seconds(connect_and_ask) < 4 * LATENCY + 2 * GENEROUS
+        took = [seconds(connect_and_ask) for _ in range(5)]
+    assert 4 * LATENCY <= min(took) < 4 * LATENCY + 2 * GENEROUS
 
 
 def test_a_target_that_refuses_does_so_after_a_round_trip(tmp_path: Path) -> None:
