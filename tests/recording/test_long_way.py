@@ -143,7 +143,7 @@ def test_the_bandwidth_is_kept(side: Side, latency: float, tmp_path: Path) -> No
         with between(path, latency=latency, bandwidth=BANDWIDTH) as one:
             took.append(flow(one, side, size))
     least = latency + size / BANDWIDTH
-    assert least <= min(took) < 1.1 * least
+    assert least <= min(took) < 1.5 * least  # it is no other limit that is kept
 
 
 def test_all_connections_share_the_bandwidth(tmp_path: Path) -> None:
