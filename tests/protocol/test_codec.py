@@ -207,7 +207,6 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
 
 
-@pytest.mark.timeout(600)  # it computes for half a minute where nothing else does
 @settings(
     max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )

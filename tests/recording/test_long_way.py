@@ -138,12 +138,14 @@ def flow(one: Between, sender: Side, size: int) -> float:
 @pytest.mark.parametrize("side", SIDES)
 def test_the_bandwidth_is_kept(side: Side, latency: float, tmp_path: Path) -> None:
     size, took = 200_000, []
-    for attempt in range(3):  # a machine that is busy elsewhere can only make it longer
+    least = latency + size / BANDWIDTH
+    for attempt in range(10):  # a machine that is busy elsewhere can only make it longer
         path = tmp_path / f"{attempt}.pcapng"
         with between(path, latency=latency, bandwidth=BANDWIDTH) as one:
             took.append(flow(one, side, size))
-    least = latency + size / BANDWIDTH
-    assert least <= min(took) < 1.5 * least  # it is no other limit that is kept
+        if took[-1] < 1.1 * least:
+            break
+    assert least <= min(took) < 1.1 * least
 
 
 def test_all_connections_share_the_bandwidth(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-from statistics import median
 from typing import Literal
 
 import pytest
@@ -18,6 +17,7 @@ from dicomlab.recording.record import record
 from tests.recording.conversations import segments
 
 DELAYED = 0.03  # seconds; what Linux delays is more
+ATTEMPTS = 5  # who reads late, on a busy machine, acknowledges at once and sees both writes as one
 linux = pytest.mark.skipif(sys.platform != "linux", reason="others delay otherwise")
 
 
@@ -36,9 +36,10 @@ def echoes(address: tuple[str, int], *, two_writes: bool) -> list[float]:
 
 
 @linux
-def test_in_two_writes_a_c_echo_waits_for_an_acknowledgement() -> None:
+def test_in_two_writes_every_c_echo_waits_for_an_acknowledgement() -> None:
     with dl.EchoSCP() as scp:
-        assert median(echoes(scp.address, two_writes=True)) > DELAYED
+        attempts = (min(echoes(scp.address, two_writes=True)) for _ in range(ATTEMPTS))
+        assert any(quickest > DELAYED for quickest in attempts)
         assert min(echoes(scp.address, two_writes=False)) < DELAYED
 
 
@@ -49,10 +50,13 @@ def test_a_recording_shows_the_header_the_wait_and_the_content(
 ) -> None:
     if method == "live":
         request.getfixturevalue("live")
-    with dl.EchoSCP() as scp, record(scp, method=method) as recording:
-        echoes(recording.address, two_writes=True)
     question = len(bytes(dl.build("C-ECHO-RQ")))
-    sizes = [len(one.data) for one in segments(recording.path) if one.data]
-    # a relay that a busy machine keeps from reading for as long as the wait sees both at once
-    assert sizes.count(PDU_HEADER) >= 1
-    assert sizes.count(question - PDU_HEADER) >= 1
+    for _ in range(ATTEMPTS):
+        with dl.EchoSCP() as scp, record(scp, method=method) as recording:
+            echoes(recording.address, two_writes=True)
+        sizes = [len(one.data) for one in segments(recording.path) if one.data]
+        if question not in sizes:
+            break
+    assert sizes.count(PDU_HEADER) >= 3
+    assert sizes.count(question - PDU_HEADER) == 3
+    assert question not in sizes
