@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from errno import EACCES, EADDRINUSE
 from types import TracebackType
 from typing import Self
 
@@ -77,5 +78,9 @@ def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
 
 def cannot_listen(host: str, port: int, problem: Exception) -> DicomlabError:
     """What to say of an address that is not to be had."""
-    what = f"cannot listen at {Endpoint(host, port)} ({problem})."
-    return DicomlabError(what, "Take another port, or 0 for any that is free.")
+    why = getattr(problem, "strerror", None) or problem
+    what = f"cannot listen at {Endpoint(host, port)} ({why})."
+    remedy = "Give an address of this machine: 127.0.0.1 is loopback."
+    if isinstance(problem, OSError) and problem.errno in (EADDRINUSE, EACCES):
+        remedy = "Take another port, or 0 for any that is free."
+    return DicomlabError(what, remedy)

@@ -334,7 +334,7 @@ CAUSES: dict[str, CauseRow] = {
         _PEER,
         "find out why it takes {seconds} to answer; or whoever configured {requestor} raises the "
         "time-out",
-        "the times of request, A-ABORT and answer",
+        "the times of the request, of the answer, and of the end between them",
     ),
     "acceptor-silent": CauseRow(
         "the application does not answer the request",

@@ -978,7 +978,7 @@ def _paint_pdu(sheet: _Sheet, step: Step, y: float, _height: float) -> None:
     )
     if severity:
         _paint_symbol(
-            sheet, MIDDLE - sheet.width(label, size, bold=True) / 2 - 20, line - 11, severity
+            sheet, MIDDLE - sheet.width(label, size, bold=True) / 2 - 24, line - 11, severity
         )
     for place, text in enumerate(_details(step)):
         sheet.text(
